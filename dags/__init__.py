@@ -1,0 +1,1 @@
+"""Wiring only: Airflow calls the same functions of a day that the command line calls."""

@@ -1,0 +1,1 @@
+"""From features to flags: who is about to hit which trouble, how sure, and why."""

@@ -1,0 +1,1 @@
+"""How a set of features is computed; every engine gives the same numbers."""

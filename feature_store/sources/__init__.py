@@ -1,0 +1,1 @@
+"""Where facts come from: readers of files and databases, and the mapping of their columns to ours."""

@@ -1,0 +1,1 @@
+"""What was decided and done, one noun a table, one table a file."""

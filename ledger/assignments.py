@@ -1,0 +1,32 @@
+"""Assignments: contact or hold out, drawn once per contact unit and scope, written before anything is sent, frozen."""
+
+from datetime import date, datetime
+
+from sqlalchemy import UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.base import Base
+
+
+class Assignment(Base):
+    """One unit's arm in one scope (an issue's playbook, or `programme` for the global holdout).
+
+    `epoch` counts the frozen periods: a unit is drawn again only after `frozen_until`.
+    """
+
+    __tablename__ = "assignments"
+    __table_args__ = (UniqueConstraint("scope", "unit_id", "epoch"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    scope: Mapped[str]
+    unit_id: Mapped[str]
+    epoch: Mapped[int] = mapped_column(default=0)
+    arm: Mapped[str]                        # contact | hold_out
+    share: Mapped[float]                    # of hold_out, when drawn
+    customer_id: Mapped[str]                # whose flag brought the draw about
+    flag_id: Mapped[int | None]
+    playbook_version: Mapped[str]
+    mode: Mapped[str]                       # shadow | pilot | live when drawn
+    assigned_at: Mapped[datetime]
+    assigned_on: Mapped[date]               # the day whose cohort it was
+    frozen_until: Mapped[date]

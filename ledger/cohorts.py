@@ -1,0 +1,29 @@
+"""Cohorts: the flags of one issue on one day, the unit a service leader reviews.
+
+waiting -> approved | held | rejected; held -> approved | rejected. Trimmed flags are listed in `trimmed`.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.base import Base
+
+
+class Cohort(Base):
+    """One issue's flags of one day and what was decided about them."""
+
+    __tablename__ = "cohorts"
+
+    issue: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True)
+    size: Mapped[int]
+    expected_precision: Mapped[float | None]
+    state: Mapped[str] = mapped_column(default="waiting")
+    trimmed: Mapped[list[Any]] = mapped_column(default=list)   # flag ids taken out before the draw
+    decided_by: Mapped[str | None]                             # a person, or "within limits"
+    decided_at: Mapped[datetime | None]
+    note: Mapped[str | None]
+    replay: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]

@@ -1,0 +1,105 @@
+"""Messages: what we decided to say, and how far it got. Every arrow is one SQL statement.
+
+planned -> claimed -> accepted | refused | uncertain
+planned -> held_out | shadow | suppressed   (never called; kept with its time)
+claimed -> uncertain                        (lease expired: the call may have happened, no machine resends)
+uncertain -> accepted | refused             (the provider's event, or a person, settles it)
+"""
+
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from ledger.base import Base
+
+
+class State(StrEnum):
+    """How far a message got."""
+
+    PLANNED = "planned"
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"
+    HELD_OUT = "held_out"
+    SHADOW = "shadow"
+    SUPPRESSED = "suppressed"
+
+
+class Message(Base):
+    """One thing we mean to say about one flag, of one kind, at most once, for good."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        UniqueConstraint("flag_id", "kind"),
+        Index("ix_messages_due", "due_at", postgresql_where="state = 'planned'"),
+        Index("ix_messages_leased", "lease_until", postgresql_where="state = 'claimed'"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(unique=True)        # our message id, told to the provider; stable over reruns
+    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"))
+    kind: Mapped[str]                                    # notice | update | fixed | survey
+    issue: Mapped[str]
+    playbook_version: Mapped[str]
+    customer_id: Mapped[str]
+    unit_id: Mapped[str] = mapped_column(index=True)
+    channel: Mapped[str]
+    day: Mapped[date]                                    # the cohort's day
+    state: Mapped[str] = mapped_column(default=State.PLANNED)
+    reasons: Mapped[list[Any]] = mapped_column(default=list)  # why it was suppressed or refused
+    planned_at: Mapped[datetime]
+    due_at: Mapped[datetime]
+    claimed_at: Mapped[datetime | None]
+    lease_until: Mapped[datetime | None]
+    fence: Mapped[int] = mapped_column(default=0)        # grows with each claim; an old holder cannot record
+    receipt: Mapped[str | None]                          # what the provider called it
+    settled_at: Mapped[datetime | None]
+
+
+def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) -> list[Message]:
+    """Take up to `limit` due messages for sending; no two callers get the same one. Commit before calling a provider."""
+    due = (
+        select(Message.id)
+        .where(Message.state == State.PLANNED, Message.due_at <= now)
+        .order_by(Message.due_at, Message.id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    taken = (
+        update(Message)
+        .where(Message.id.in_(due.scalar_subquery()), Message.state == State.PLANNED)
+        .values(state=State.CLAIMED, claimed_at=now, lease_until=now + lease, fence=Message.fence + 1)
+        .returning(Message)
+    )
+    return list(session.scalars(taken, execution_options={"populate_existing": True}))
+
+
+def record(session: Session, message_id: int, fence: int, *, state: State, now: datetime, **also: Any) -> bool:
+    """Write what became of a claimed message; False when someone else has claimed or settled it since."""
+    here = (Message.id == message_id, Message.fence == fence, Message.state == State.CLAIMED)
+    values = {"state": state, "settled_at": now, "lease_until": None, **also}
+    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+
+
+def expire_leases(session: Session, *, now: datetime) -> int:
+    """Turn claims whose lease ran out into doubts; return how many. Their provider call may have happened."""
+    late = (Message.state == State.CLAIMED, Message.lease_until < now)
+    return session.execute(update(Message).where(*late).values(state=State.UNCERTAIN, settled_at=now)).rowcount
+
+
+def defer(session: Session, message_id: int, fence: int, *, due_at: datetime) -> bool:
+    """Give a claimed message back, to be due later; it moves and is never copied. Only before the provider was called."""
+    here = (Message.id == message_id, Message.fence == fence, Message.state == State.CLAIMED)
+    values = {"state": State.PLANNED, "due_at": due_at, "claimed_at": None, "lease_until": None}
+    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+
+
+def settle(session: Session, message_id: int, *, state: State, now: datetime, receipt: str | None = None) -> bool:
+    """Settle a doubt, by the provider's event or a person's word; only an uncertain message moves."""
+    here = (Message.id == message_id, Message.state == State.UNCERTAIN)
+    values = {"state": state, "settled_at": now, "receipt": receipt}
+    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1

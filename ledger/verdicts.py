@@ -1,0 +1,20 @@
+"""Verdicts: what the gate said of a flag at its first would-be send, in both arms, with every reason of a refusal."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKey
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ledger.base import Base
+
+
+class Verdict(Base):
+    """The gate's word on one flag, before the arm is drawn."""
+
+    __tablename__ = "verdicts"
+
+    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"), primary_key=True)
+    passed: Mapped[bool]
+    reasons: Mapped[list[Any]]              # names of the rules that refused, all of them
+    judged_at: Mapped[datetime]

@@ -1,0 +1,1 @@
+"""What we do about a flag: review, gate, hold out, plan, compose, send."""

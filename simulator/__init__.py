@@ -1,0 +1,1 @@
+"""A made subscription company with known truth, to try everything on."""
