@@ -1,0 +1,47 @@
+"""Every quarter of an hour: plan cohorts approved since, send what is due, expire leases, reconcile the counts.
+
+When: every 15 minutes, UTC. On failure: a message whose call may have happened is `uncertain` and never resent; the
+rest stays planned. A mismatch in the counts stops sending: `beforehand status` names the issue and the day.
+Safe to run again, and beside itself: a message is claimed by one sender only.
+"""
+
+from datetime import UTC, datetime
+
+from airflow.sdk import chain, dag, task
+
+
+@task
+def plan_approved(*, ti=None) -> dict:
+    from outreach.plan import plan_approved
+
+    return plan_approved(now=ti.start_date)
+
+
+@task
+def send() -> dict:
+    from outreach.send import send_due
+
+    return send_due()
+
+
+@task
+def reconcile() -> int:
+    from outreach.reconcile import reconcile_all
+
+    return reconcile_all()
+
+
+@dag(
+    dag_id="send",
+    schedule="*/15 * * * *",
+    start_date=datetime(2026, 1, 1, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+    doc_md=__doc__,
+    tags=["beforehand"],
+)
+def send_due_messages():
+    chain(plan_approved(), send(), reconcile())
+
+
+send_due_messages()
