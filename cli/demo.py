@@ -1,0 +1,107 @@
+"""`beforehand demo`: what `make run` does. A made past is played, then the real scheduler runs the last days by itself."""
+
+import time
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.live import live_days, live_days_done, scheduler_for
+from cli.measure import tell_readings
+from cli.play import Pace, Tally
+from cli.run import load_history, play_with_progress, sentence
+from cli.status import tell_figures
+from cli.voice import VOICE, configured
+from core.clock import add_months, days, last_whole_day, now
+from core.settings import Settings
+
+if TYPE_CHECKING:
+    from simulator.company import Company
+
+NIGHT = timedelta(hours=2)  # the scheduler pulls a day at 02:00 after it
+LIVE_DAYS = 3
+FIRST_LOAD_DAYS = 26 * 7
+
+
+def demo(
+    customers: Annotated[int, typer.Option(min=100, help="How many customers the made company begins with.")] = 20_000,
+    months: Annotated[int, typer.Option(min=9, help="How many months of past to play.")] = 36,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 1,
+    airflow: Annotated[bool, typer.Option(help="Let the real scheduler run the last days.")] = True,
+) -> None:
+    """Play the made company's past, let Airflow run the last three days, and show what came of it.
+
+    A second call changes nothing; on a later day it goes on with the days that have passed since.
+    """
+    started = time.monotonic()
+    settings = configured()
+    company = open_company(settings, customers=customers, months=months, seed=seed)
+    end = last_whole_day(now() - NIGHT)
+    live_from = company.last - timedelta(days=LIVE_DAYS - 1)
+    live = days(live_from, max(end, company.last))
+    if not airflow or live_days_done(settings, live):
+        tally = play_past(settings, company, live_from - timedelta(days=1))
+        write_days(settings, company, live[-1])
+        runs: list[dict[str, Any]] = []
+    else:
+        with scheduler_for(settings, live_from) as scheduler:
+            tally = play_past(settings, company, live_from - timedelta(days=1))
+            write_days(settings, company, live[-1])
+            runs = live_days(settings, scheduler, live)
+    tell(settings, company, tally, runs, seconds=time.monotonic() - started)
+
+
+def open_company(settings: Settings, *, customers: int, months: int, seed: int) -> "Company":
+    """Return the made company: the one that is there, else a new one whose calendar ends yesterday."""
+    from simulator.company import Company
+
+    folder = settings.place("company")
+    kept = Company.resume(folder)
+    if kept is not None:
+        VOICE.say(f"The made company is there: {kept.customers:,} customers, {kept.first} to {kept.last}.")
+        return kept
+    end = last_whole_day(now() - NIGHT)
+    VOICE.say(f"A made company of {customers:,} customers, {months} months of past, seed {seed}.")
+    return Company.open(folder, customers=customers, seed=seed, first=add_months(end, -months), last=end)
+
+
+def play_past(settings: Settings, company: "Company", last: date) -> Tally:
+    """Load half a year as history, then play week by week; the company reacts to the messages of the weeks before."""
+    eve = company.first + timedelta(days=FIRST_LOAD_DAYS - 1)
+    write_days(settings, company, eve)
+    load_history(settings, company.first, eve)
+    pace = Pace(eve + timedelta(days=1), last)
+    return play_with_progress(settings, pace, before_step=lambda _, end: write_days(settings, company, end))
+
+
+def write_days(settings: Settings, company: "Company", last: date) -> None:
+    """Let the company live until `last`, knowing which of its customers were written to."""
+    from simulator.outcome import accepted_messages
+
+    if company.written_until is None or company.written_until < last:
+        company.write_until(last, contacts=accepted_messages(settings))
+
+
+def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[str, Any]], *, seconds: float) -> None:
+    """Print the summary, write the report, and say where everything is."""
+    from console.figures import figures
+    from console.report import write_report
+    from feature_store.gate import build_docs
+    from loyalty.reading import table
+    from outreach.shadow import write_page
+    from simulator.outcome import known_truth
+
+    found, readings, truth = figures(settings), table(settings), known_truth(settings, company)
+    places = {"mailbox": settings.root / "mailbox", "data_docs": build_docs(settings), "shadow": write_page(settings)}
+    extra = {"truth": truth, "airflow": runs, "places": {name: str(place) for name, place in places.items()}}
+    report = write_report(settings, extra, now=now())
+    tell_figures(found)
+    tell_readings(readings, truth=truth)
+    VOICE.result(
+        {"played": vars(tally), "figures": found, "readings": readings, "truth": truth, "airflow": runs,
+         "report": report, "places": extra["places"], "seconds": round(seconds, 1)},
+        ["", sentence(tally), f"Report:      {report}", f"Mailbox:     {places['mailbox']}",
+         f"Shadow page: {places['shadow']}", f"Data Docs:   {places['data_docs']}",
+         "Airflow UI:  `make up` opens it and keeps the scheduler going until Ctrl-C.",
+         f"Done in {seconds / 60:.1f} minutes."],
+    )  # fmt: skip

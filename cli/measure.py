@@ -1,0 +1,41 @@
+"""`beforehand measure`: read loyalty at 1, 6 and 18 months."""
+
+from cli.options import Day, day_or_yesterday
+from cli.play import measure as measure_past
+from cli.play import morning_after
+from cli.voice import VOICE, configured
+
+
+def measure(day: Day = None) -> None:
+    """Issue the readings that are due as of a day, and print the pooled ones."""
+    from loyalty.reading import table
+
+    settings, as_of = configured(), day_or_yesterday(day)
+    counts = measure_past(settings, as_of, now=morning_after(as_of))
+    rows = table(settings)
+    tell_readings(rows)
+    VOICE.result({"day": as_of, "counts": counts, "readings": rows}, [] if rows else ["Nobody has been assigned yet."])
+
+
+def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:
+    """Print pooled readings of the primary outcome, a line each; beside the made company's known truth if given."""
+    wanted = [row for row in rows if row["month"] == "pooled" and row["primary"]]
+    lines = [[r["issue"], f"{r['horizon_months']} months", r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
+              _number(r["power"]), *([] if truth is None else [_known(truth, r)])] for r in wanted]  # fmt: skip
+    header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "power"]
+    VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth"]), lines)
+
+
+def _known(truth: dict, row: dict) -> str:
+    known = truth.get(row["issue"], {}).get(row["horizon_months"])
+    return "-" if known is None else f"{known:+.3f}"
+
+
+def _effect(row: dict) -> str:
+    if row["state"] != "readable":
+        return row["why"] or row["state"]
+    return f"{row['effect']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"

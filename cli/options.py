@@ -1,0 +1,27 @@
+"""Options that several verbs share."""
+
+from datetime import date, datetime
+from typing import Annotated
+
+import typer
+
+from core.clock import last_whole_day, now
+from core.errors import ConfigError
+
+
+def to_day(text: str | None) -> date | None:
+    """Return the day an ISO text names, or None. Raise ConfigError for anything else."""
+    if text is None:
+        return None
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").date()
+    except ValueError as error:
+        raise ConfigError(f"option: {text!r} is not a day. Write it as 2026-03-31.") from error
+
+
+def day_or_yesterday(text: str | None) -> date:
+    """Return the named day, or the last whole one."""
+    return to_day(text) or last_whole_day(now())
+
+
+Day = Annotated[str | None, typer.Option("--day", metavar="DAY", help="As of this day, 2026-03-31; default yesterday.")]

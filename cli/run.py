@@ -1,0 +1,78 @@
+"""`beforehand run`: play the whole route over past days, in one process."""
+
+from datetime import date, timedelta
+from typing import Annotated
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from cli.measure import tell_readings
+from cli.options import to_day
+from cli.play import Pace, Tally, play, pull_span
+from cli.voice import VOICE, configured
+from core.settings import Settings
+
+
+def run(
+    first: Annotated[str, typer.Option("--from", metavar="DAY", help="The first day to act on.")],
+    last: Annotated[str, typer.Option("--to", metavar="DAY", help="The last day to act on.")],
+    history: Annotated[str | None, typer.Option(metavar="DAY", help="First day of the first load; default 3 years before --from.")] = None,
+    every: Annotated[int, typer.Option(min=1, help="Detect every so many days.")] = 7,
+    train_every: Annotated[int, typer.Option(min=1, help="Train every so many days.")] = 91,
+) -> None:
+    """Play past days as they would have run: pull, gate, features, train, flag, assign, write messages, read loyalty.
+
+    A killed run goes on where it was; a finished one changes nothing. Messages of played days go to the mailbox only.
+    """
+    from loyalty.reading import table
+
+    settings = configured()
+    begin, end = to_day(first), to_day(last)
+    load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), begin - timedelta(days=1))
+    pace = Pace(begin, end, every_days=every, train_every_days=train_every)
+    tally = play_with_progress(settings, pace)
+    rows = table(settings)
+    tell_readings(rows)
+    tell_issues(settings)
+    VOICE.result(facts(settings, tally, rows), [sentence(tally), f"Mailbox: {settings.root / 'mailbox'}"])
+
+
+def load_history(settings: Settings, first: date, last: date) -> None:
+    """Load everything up to the eve of the first day to act on, once."""
+    from feature_store.lake import is_closed
+
+    if is_closed(settings, last):
+        return
+    VOICE.say(f"Loading the history up to {last} ...")
+    counts = pull_span(settings, first, last)
+    VOICE.say(f"  read {counts['read']:,} rows, kept {counts['kept']:,}, quarantined {counts['quarantined']:,}.")
+
+
+def play_with_progress(settings: Settings, pace: Pace, **hooks) -> Tally:
+    """Play `pace` with a bar on the terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    steps = len(list(pace.steps()))
+    with Progress(*columns, console=VOICE.screen, disable=VOICE.as_json) as bar:
+        task = bar.add_task(f"Playing {pace.first} to {pace.last}", total=steps)
+        tally = play(settings, pace, after_step=lambda last, counts: bar.advance(task), **hooks)
+        bar.update(task, completed=steps)
+    return tally
+
+
+def facts(settings: Settings, tally: Tally, readings: list[dict]) -> dict:
+    """Return what a program wants to know of a run."""
+    from console.figures import figures
+
+    return {"steps": tally.steps, "skipped": tally.skipped, **tally.counts, "figures": figures(settings), "readings": readings}
+
+
+def tell_issues(settings: Settings) -> None:
+    """Print a line for each issue: its detector's state and what came of its flags."""
+
+
+def sentence(tally: Tally) -> str:
+    """Return what a run did, in a sentence."""
+    if not tally.steps:
+        return f"All {tally.skipped} steps had been played before; nothing changed."
+    counted = ", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in tally.counts.items())
+    return f"Played {tally.steps} steps: {counted}."
