@@ -1,0 +1,278 @@
+"""config/sources/<source>.toml: where facts come from, what they mean to us, what a good day of them looks like."""
+
+import os
+import re
+from datetime import date
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from core.errors import ConfigError, unknown_name
+from core.settings import Settings
+from core.strict import Strict, load_toml
+
+ROLES = ("telemetry", "billing", "contacts", "purchases", "customers")
+OURS = ("event_id", "customer_id", "kind", "occurred_at", "recorded_at", "recorded_on", "batch", "deleted",
+        "event_hash", "content_hash", "currency")  # fmt: skip
+NAME = r"^[a-z][a-z0-9_]*$"
+Scalar = bool | int | float | str
+
+
+class Value(Strict):
+    """One column of ours from one of theirs; `scale` multiplies (100: euros to cents), `type` settles what it is."""
+
+    column: str
+    scale: float | None = None
+    type: Literal["integer", "number", "text", "boolean", "time"] | None = None
+
+
+class Constant(Strict):
+    """A word that is the same for every row, or the column it stands in."""
+
+    constant: str | None = None
+    column: str | None = None
+
+
+class Condition(Strict):
+    """What a column must look like; every key given must hold."""
+
+    any_of: tuple[Scalar, ...] | None = None
+    none_of: tuple[Scalar, ...] | None = None
+    present: bool | None = None
+    at_least: float | None = None
+    at_most: float | None = None
+
+
+def _value(given: Any) -> Any:
+    return {"column": given} if isinstance(given, str) else given
+
+
+def _constant(given: Any) -> Any:
+    return {"constant": given} if isinstance(given, str) else given
+
+
+def _condition(given: Any) -> Any:
+    if isinstance(given, dict):
+        return given
+    return {"any_of": given if isinstance(given, list) else [given]}
+
+
+def _columns(given: Any) -> Any:
+    return [given] if isinstance(given, str) else given
+
+
+Name = Annotated[str, Field(pattern=NAME)]
+Values = dict[Name, Annotated[Value, BeforeValidator(_value)]]
+Conditions = dict[str, Annotated[Condition, BeforeValidator(_condition)]]
+Columns = Annotated[tuple[str, ...], BeforeValidator(_columns)]
+
+
+class Event(Strict):
+    """One kind of fact a row may give, with its own times and only the columns known then."""
+
+    kind: Annotated[Constant, BeforeValidator(_constant)]
+    occurred_at: str | None = None
+    valid_from: str | None = None
+    recorded_at: str | None = None
+    customer_id: str | None = None
+    event_id: Columns | None = None
+    suffix: str | None = None
+    when: Conditions = {}
+    deleted: Conditions = {}
+    columns: Values = {}
+    constants: dict[Name, Scalar] = {}
+    future: bool = False
+
+
+class Lookup(Strict):
+    """Another table through which a row reaches its customer, or a fact that never changes."""
+
+    path: str | None = None
+    query: str | None = None
+    key: str
+    match: str | None = None
+    value: Columns
+
+
+class Expect(BaseModel):
+    """One Great Expectations entry: its `type` and that expectation's own arguments."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    type: str
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments handed to the expectation as they stand in the file."""
+        return dict(self.model_extra or {})
+
+
+class ContactDetails(Strict):
+    """Which columns say how a customer is reached; they go to the ledger and never into the lake."""
+
+    customer_id: str | None = None
+    unit_id: str | None = None
+    name: str | None = None
+    address: str | None = None
+    phone: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    country: str | None = None
+    consent: str | None = None
+    changed_at: str | None = None
+
+    @property
+    def mapped(self) -> dict[str, str]:
+        """Ours -> theirs, for the details this source knows."""
+        return {ours: theirs for ours, theirs in self if theirs is not None and ours != "changed_at"}
+
+
+class Source(Strict):
+    """One source: everything in its file, and the name, which is the file's."""
+
+    name: Name
+    role: Literal["telemetry", "billing", "contacts", "purchases", "customers"]
+    reader: str = "files"
+    description: str = ""
+
+    path: str | None = None
+    format: Literal["csv", "ndjson", "parquet"] | None = None
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    encoding: str = "utf-8"
+    null_values: tuple[str, ...] = ("",)
+    may_be_missing: bool = False
+
+    url: str | None = None
+    url_env: str | None = None
+    query: str | None = None
+    table: str | None = None
+    cursor: str | None = None
+    overlap_days: int = Field(default=0, ge=0)
+    batch_rows: int = Field(default=50_000, ge=1)
+    options: dict[str, Any] = {}
+
+    history_until: date | None = None
+    time_zone: str = "UTC"
+    date_formats: tuple[str, ...] = ()
+    currency: Annotated[Constant, BeforeValidator(_constant)] | None = None
+    quarantine_at_most: float = Field(default=0.01, ge=0, le=1)
+    static: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    customer_id: str | None = None
+    event_id: Columns | None = None
+    recorded_at: str | None = None
+    deleted: Conditions = {}
+    events: tuple[Event, ...] = Field(default=(), alias="event")
+    lookups: tuple[Lookup, ...] = Field(default=(), alias="lookup")
+    expect: tuple[Expect, ...] = ()
+    contact_details: ContactDetails | None = None
+
+    @property
+    def by_day(self) -> bool:
+        """Whether every day has files of its own."""
+        return "{day}" in (self.path or "")
+
+    @property
+    def whole(self) -> bool:
+        """Whether every pull reads everything there is: neither files by day nor a cursor."""
+        return not self.by_day and self.cursor is None
+
+
+def load_sources(settings: Settings) -> dict[str, Source]:
+    """Return every source of the configuration by name. Raise ConfigError that names file, key and fix."""
+    files = sorted((settings.folder / "sources").glob("*.toml"))
+    return {file.stem: _load(file, settings.company.currency, file.stat().st_mtime_ns) for file in files}
+
+
+def find_source(settings: Settings, name: str) -> Source:
+    """Return the source called `name`, or raise ConfigError with the nearest one."""
+    sources = load_sources(settings)
+    if name not in sources:
+        raise ConfigError(unknown_name(settings.folder / "sources", "source", name, sources))
+    return sources[name]
+
+
+def fill(template: str, settings: Settings, day: date | None = None) -> str:
+    """Return a path with {root}, {config}, {day} and ${ENVIRONMENT} filled in."""
+    for variable in re.findall(r"\$\{(\w+)\}", template):
+        if variable not in os.environ:
+            raise ConfigError(f"{template}: the environment variable {variable} is not set. Set it to the data's place.")
+        template = template.replace(f"${{{variable}}}", os.environ[variable])
+    names = {"{root}": str(settings.root), "{config}": str(settings.folder), "{day}": day.isoformat() if day else "{day}"}
+    for name, value in names.items():
+        template = template.replace(name, value)
+    return template
+
+
+@lru_cache(maxsize=256)
+def _load(file: Path, currency: str, changed: int) -> Source:
+    source = load_toml(file, Source, name=file.stem)
+    for problem in _problems(source, currency):
+        raise ConfigError(f"{file}: {problem}")
+    return source
+
+
+def _problems(source: Source, currency: str) -> list[str]:
+    """Say what is wrong beyond the shape of single keys, in the words of the file."""
+    found = [*_reading_problems(source)]
+    if not source.events and source.contact_details is None:
+        found.append("it maps nothing. Add an [[event]] block, or [contact_details].")
+    if source.time_zone not in available_timezones():
+        found.append(unknown_name("time_zone", "zone", source.time_zone, available_timezones())[:200])
+    given = source.currency and source.currency.constant
+    if given and given != currency:
+        found.append(f"currency is {given!r} and the company's is {currency!r}. Amounts are never mixed: convert first.")
+    for number, event in enumerate(source.events):
+        found += [f"[[event]] {number + 1}: {problem}" for problem in _event_problems(source, event)]
+    suffixes = [suffix_of(source, number) for number in range(len(source.events))]
+    if len(set(suffixes)) < len(suffixes):
+        found.append(f"two [[event]] blocks would give one event_id (suffixes {suffixes}). Give each its own `suffix`.")
+    return found
+
+
+def _reading_problems(source: Source) -> list[str]:
+    found = []
+    if source.whole and source.history_until is None:
+        found.append("history_until is missing. It is read whole at each pull: say until which day its own times are "
+                     "believed, for instance history_until = 2026-01-01.")  # fmt: skip
+    if source.contact_details and not (source.contact_details.customer_id or source.customer_id):
+        found.append("[contact_details] has no customer_id. Name the column that holds it.")
+    found += [f"[[lookup]] {lookup.key}: give either path or query."
+              for lookup in source.lookups if (lookup.path is None) == (lookup.query is None)]  # fmt: skip
+    return found
+
+
+def _event_problems(source: Source, event: Event) -> list[str]:
+    found = [f"{name} is one of our own columns. Choose another name." for name in (*event.columns, *event.constants)
+             if name in OURS]  # fmt: skip
+    if not (event.customer_id or source.customer_id):
+        found.append("customer_id is missing. Name the column that holds it.")
+    if (event.kind.constant is None) == (event.kind.column is None):
+        found.append('kind must be a word, or { column = "..." }.')
+    if not event.occurred_at and not event.valid_from and source.role != "customers":
+        found.append("occurred_at is missing. Name the column that says when it became true.")
+    if not (event.event_id or source.event_id) and source.role != "customers":
+        found.append("event_id is missing. Name the column, or the columns that together are unique.")
+    used = {value.column for value in event.columns.values()}
+    found += [f"column {name!r} is listed in `ignore` and used." for name in sorted(used & set(source.ignore))]
+    return found + _undated_problems(source, event, used)
+
+
+def _undated_problems(source: Source, event: Event, used: set[str]) -> list[str]:
+    """Refuse what may hold today's state: undated attributes, and columns brought in by a lookup."""
+    undated = used if source.role == "customers" and event.valid_from is None else set()
+    looked_up = {column for lookup in source.lookups for column in lookup.value} & used
+    return [
+        f"{name!r} has no date of its own, so it may hold today's state and leak it into the past. Give valid_from (the "
+        f"row's values hold from then on), or say static = [{name!r}] if it never changes, or drop it."
+        for name in sorted((undated | looked_up) - set(source.static))
+    ]
+
+
+def suffix_of(source: Source, number: int) -> str:
+    """Return what makes the ids of one block distinct; the first block keeps the plain id."""
+    event = source.events[number]
+    return event.suffix or ("" if number == 0 else event.kind.constant or event.occurred_at or str(number))
