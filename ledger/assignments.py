@@ -23,7 +23,7 @@ class Assignment(Base):
     epoch: Mapped[int] = mapped_column(default=0)
     arm: Mapped[str]                        # contact | hold_out
     share: Mapped[float]                    # of hold_out, when drawn
-    customer_id: Mapped[str]                # whose flag brought the draw about
+    customer_id: Mapped[str] = mapped_column(index=True)  # whose flag brought the draw about; found again when units merge
     flag_id: Mapped[int | None]
     playbook_version: Mapped[str]
     mode: Mapped[str]                       # shadow | pilot | live when drawn

@@ -27,3 +27,4 @@ class Cohort(Base):
     note: Mapped[str | None]
     replay: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
+    planned_at: Mapped[datetime | None]                        # from then on its decision stands

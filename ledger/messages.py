@@ -4,13 +4,17 @@ planned -> claimed -> accepted | refused | uncertain
 planned -> held_out | shadow | suppressed   (never called; kept with its time)
 claimed -> uncertain                        (lease expired: the call may have happened, no machine resends)
 uncertain -> accepted | refused             (the provider's event, or a person, settles it)
+uncertain -> planned                        (only where the channel can prove that it never got it, see `give_back`)
 """
 
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, update
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
@@ -37,6 +41,8 @@ class Message(Base):
         UniqueConstraint("flag_id", "kind"),
         Index("ix_messages_due", "due_at", postgresql_where="state = 'planned'"),
         Index("ix_messages_leased", "lease_until", postgresql_where="state = 'claimed'"),
+        Index("ix_messages_doubtful", "channel", postgresql_where="state = 'uncertain'"),
+        Index("ix_messages_issue_day", "issue", "day"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -85,6 +91,47 @@ def record(session: Session, message_id: int, fence: int, *, state: State, now: 
     return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
 
 
+@dataclass(frozen=True)
+class Result:
+    """What became of one claimed message: its new state (planned: given back, due later), and why."""
+
+    message_id: int
+    fence: int
+    state: State
+    playbook_version: str
+    receipt: str | None = None
+    reasons: tuple[str, ...] = ()
+    due_at: datetime | None = None
+
+
+def record_all(session: Session, results: Sequence[Result], *, now: datetime) -> set[int]:
+    """Write what became of a batch in one statement; return the ids still held, the others were taken or settled since."""
+    if not results:
+        return set()
+    columns = {
+        "ids": [r.message_id for r in results], "fences": [r.fence for r in results],
+        "states": [str(r.state) for r in results], "versions": [r.playbook_version for r in results],
+        "receipts": [r.receipt for r in results], "reasons": [json.dumps(r.reasons) for r in results],
+        "dues": [r.due_at for r in results],
+    }  # fmt: skip
+    return {row.id for row in session.execute(RECORD_ALL, {**columns, "now": now})}
+
+
+RECORD_ALL = text("""
+    UPDATE messages AS m SET
+        state = r.state, playbook_version = r.version, receipt = r.receipt, reasons = r.reasons::jsonb,
+        lease_until = NULL,
+        due_at = COALESCE(r.due_at, m.due_at),
+        claimed_at = CASE WHEN r.state = 'planned' THEN NULL ELSE m.claimed_at END,
+        settled_at = CASE WHEN r.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[]), CAST(:states AS text[]), CAST(:versions AS text[]),
+                CAST(:receipts AS text[]), CAST(:reasons AS text[]), CAST(:dues AS timestamptz[]))
+         AS r(id, fence, state, version, receipt, reasons, due_at)
+    WHERE m.id = r.id AND m.fence = r.fence AND m.state = 'claimed'
+    RETURNING m.id
+""")
+
+
 def expire_leases(session: Session, *, now: datetime) -> int:
     """Turn claims whose lease ran out into doubts; return how many. Their provider call may have happened."""
     late = (Message.state == State.CLAIMED, Message.lease_until < now)
@@ -103,3 +150,10 @@ def settle(session: Session, message_id: int, *, state: State, now: datetime, re
     here = (Message.id == message_id, Message.state == State.UNCERTAIN)
     values = {"state": state, "settled_at": now, "receipt": receipt}
     return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+
+
+def give_back(session: Session, message_ids: Sequence[int]) -> int:
+    """Plan again what the channel proved it never got, and would take only once by its key; return how many moved."""
+    here = (Message.id.in_(message_ids), Message.state == State.UNCERTAIN)
+    values = {"state": State.PLANNED, "claimed_at": None, "lease_until": None, "settled_at": None, "reasons": []}
+    return session.execute(update(Message).where(*here).values(**values)).rowcount
