@@ -57,6 +57,14 @@ class Review(Strict):
     auto_approve_up_to: int = Field(default=0, ge=0)  # larger cohorts wait for a person; 0: all wait
 
 
+class SendGrid(Strict):
+    """How the sendgrid channel reaches its provider; the key is SENDGRID_API_KEY in the environment."""
+
+    host: str = Field(default="https://api.sendgrid.com", pattern=r"^https?://")
+    timeout_seconds: float = Field(default=20, gt=0, le=60)  # of connecting, and of each wait for an answer
+    sandbox: bool = False                                    # the provider checks everything and delivers nothing
+
+
 class Outreach(Strict):
     """Limits of every send, whatever the playbook."""
 
@@ -71,6 +79,9 @@ class Outreach(Strict):
     lease_seconds: int = Field(default=300, ge=10)
     batch: int = Field(default=100, ge=1, le=1000)
     messages_per_unit_28d: int = Field(default=4, ge=1)
+    paused: bool = False                           # nothing is planned or sent while this is true
+    redirect_all_to: str | None = None             # rehearsals: every message goes to this address instead
+    sendgrid: SendGrid = SendGrid()
 
 
 class Loyalty(Strict):

@@ -5,6 +5,7 @@ The temporary table lives as long as the connection and is emptied at each commi
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from zlib import crc32
 
 from psycopg import sql
 from psycopg.types.json import Jsonb
@@ -42,7 +43,7 @@ def copy_over(
 def _copy(
     session: Session, table: type[Base], columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: sql.Composed
 ) -> int:
-    target, holder = sql.Identifier(table.__tablename__), sql.Identifier(f"incoming_{table.__tablename__}")
+    target, holder = sql.Identifier(table.__tablename__), sql.Identifier(_holder(table, columns))
     types = table.__table__.columns
     json = [n for n, name in enumerate(columns) if isinstance(types[name].type, JSONB)]
     # The driver's own cursor, so that COPY takes part in the session's transaction.
@@ -57,6 +58,11 @@ def _copy(
         cursor.execute(sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} {}").format(
             target, _names(columns), _names(columns), holder, conflict))
         return int(cursor.rowcount)
+
+
+def _holder(table: type[Base], columns: Sequence[str]) -> str:
+    """Name the temporary table after its columns, so that two callers with different ones never share it."""
+    return f"incoming_{table.__tablename__}_{crc32(','.join(columns).encode()):08x}"
 
 
 def _with_json(row: Sequence[Any], places: Sequence[int]) -> list[Any]:
