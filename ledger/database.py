@@ -58,7 +58,7 @@ def engine(settings: Settings) -> Engine:
 
 
 def sessions(settings: Settings) -> sessionmaker[Session]:
-    """Return what makes sessions; the block of `with sessions(settings).begin() as session:` ends with a commit."""
+    """Return the maker of sessions; leaving the block of `sessions(settings).begin()` commits."""
     return sessionmaker(engine(settings), expire_on_commit=False)
 
 

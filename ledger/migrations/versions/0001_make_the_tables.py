@@ -40,6 +40,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_assignments')),
     sa.UniqueConstraint('scope', 'unit_id', 'epoch', name=op.f('uq_assignments_scope_unit_id_epoch'))
     )
+    op.create_index(op.f('ix_assignments_customer_id'), 'assignments', ['customer_id'], unique=False)
     op.create_table('cohorts',
     sa.Column('issue', sa.String(), nullable=False),
     sa.Column('day', sa.Date(), nullable=False),
@@ -52,6 +53,7 @@ def upgrade() -> None:
     sa.Column('note', sa.String(), nullable=True),
     sa.Column('replay', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('planned_at', sa.DateTime(timezone=True), nullable=True),
     sa.PrimaryKeyConstraint('issue', 'day', name=op.f('pk_cohorts'))
     )
     op.create_table('customers',
@@ -174,7 +176,9 @@ def upgrade() -> None:
     sa.UniqueConstraint('flag_id', 'kind', name=op.f('uq_messages_flag_id_kind')),
     sa.UniqueConstraint('key', name=op.f('uq_messages_key'))
     )
+    op.create_index('ix_messages_doubtful', 'messages', ['channel'], unique=False, postgresql_where="state = 'uncertain'")
     op.create_index('ix_messages_due', 'messages', ['due_at'], unique=False, postgresql_where="state = 'planned'")
+    op.create_index('ix_messages_issue_day', 'messages', ['issue', 'day'], unique=False)
     op.create_index('ix_messages_leased', 'messages', ['lease_until'], unique=False, postgresql_where="state = 'claimed'")
     op.create_index(op.f('ix_messages_unit_id'), 'messages', ['unit_id'], unique=False)
     op.create_table('verdicts',
@@ -204,7 +208,9 @@ def downgrade() -> None:
     op.drop_table('verdicts')
     op.drop_index(op.f('ix_messages_unit_id'), table_name='messages')
     op.drop_index('ix_messages_leased', table_name='messages', postgresql_where="state = 'claimed'")
+    op.drop_index('ix_messages_issue_day', table_name='messages')
     op.drop_index('ix_messages_due', table_name='messages', postgresql_where="state = 'planned'")
+    op.drop_index('ix_messages_doubtful', table_name='messages', postgresql_where="state = 'uncertain'")
     op.drop_table('messages')
     op.drop_index('uq_flags_open', table_name='flags', postgresql_where="state = 'open'")
     op.drop_index('ix_flags_issue_day', table_name='flags')
@@ -219,6 +225,7 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_customers_address'), table_name='customers')
     op.drop_table('customers')
     op.drop_table('cohorts')
+    op.drop_index(op.f('ix_assignments_customer_id'), table_name='assignments')
     op.drop_table('assignments')
     op.drop_table('acts')
     # ### end Alembic commands ###
