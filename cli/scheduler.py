@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -49,6 +48,7 @@ class Scheduler:
         return os.environ | {
             CONFIG_ENV: str(self._settings.folder.resolve()),
             "DATABASE_URL": self._database_url,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": str(HOUSE),
             "GX_ANALYTICS_ENABLED": "false",
             "AIRFLOW_HOME": str(self.home),
@@ -62,6 +62,8 @@ class Scheduler:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__PORT": str(self.port),
             "AIRFLOW__API__BASE_URL": self.url,
+            "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
+            "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
             "AIRFLOW__API__SECRET_KEY": self._secret(),
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret(),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -105,7 +107,7 @@ class Scheduler:
         while time.monotonic() < end:
             if self._process is not None and self._process.poll() is not None:
                 raise MissingError(f"Airflow: ended by itself while waiting for {what}. Its log says:\n{self._tail()}")
-            with contextlib.suppress(urllib.error.URLError, ConnectionError, TimeoutError):
+            with contextlib.suppress(OSError, json.JSONDecodeError):  # not listening, or its password not written yet
                 if ready():
                     return
             time.sleep(0.5)
