@@ -1,0 +1,52 @@
+# Every target sets up what it needs by itself; `make` alone lists them. PYTHON=/path/to/python3.12 chooses the Python.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev run up test test-slow check bench lock migration clean
+
+SETUP := sh requirements/setup.sh
+BIN := .venv/bin
+JOBS ?= 2
+UV_COMPILE = $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 pyproject.toml
+EXTRAS := dev spark causal bench
+
+help:  ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup:  ## install the locked packages into .venv (WITH="spark bench" adds extras)
+	@$(SETUP) core $(WITH)
+
+setup-dev:
+	@$(SETUP) dev $(WITH)
+
+run: setup  ## play the made company: customers flagged, told and measured (about five minutes)
+	@$(BIN)/beforehand demo
+
+up: setup  ## run the scheduler and everything it needs, until Ctrl-C
+	@$(BIN)/beforehand up
+
+test: check  ## check the code, then run the tests (under ten minutes)
+	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadscope $(ARGS)
+
+test-slow: setup-dev  ## run the tests that take longer
+	$(BIN)/pytest -m slow --timeout 1800 $(ARGS) || [ $$? -eq 5 ]
+
+check: setup-dev  ## ruff, import-linter, mypy
+	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/mypy
+
+bench: WITH := bench
+bench: setup  ## measure speed on this machine
+	@$(BIN)/python -m bench $(ARGS)
+
+lock: setup  ## resolve the dependencies again and write requirements/*.lock
+	echo uv | $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 - -o requirements/bootstrap.lock --upgrade
+	$(UV_COMPILE) -o requirements/core.lock $(ARGS)
+	for extra in $(EXTRAS); do $(UV_COMPILE) --extra $$extra -c requirements/core.lock -o requirements/$$extra.lock $(ARGS) || exit 1; done
+
+migration: setup  ## write the next migration of the ledger (M="Add the notes")
+	@test -n "$(M)" || { echo 'Say what it does: make migration M="Add the notes"'; exit 2; }
+	@$(BIN)/python -m ledger.migrations "$(M)"
+
+clean:  ## remove .venv and caches; what was produced (var/) and configured (config/) stays
+	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
