@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -60,6 +61,11 @@ def take_json(_context: Any, _parameter: Any, value: bool) -> None:
     VOICE.as_json = VOICE.as_json or bool(value)
 
 
+def config_folder() -> Path:
+    """Return the folder named by --config or the environment."""
+    return Path(os.environ.get(CONFIG_ENV, "config"))
+
+
 def configured() -> Settings:
     """Return the settings of the folder named by --config or the environment, read anew."""
-    return load_settings(os.environ.get(CONFIG_ENV, "config"))
+    return load_settings(config_folder())
