@@ -36,9 +36,8 @@ def demo(
     started = time.monotonic()
     settings = configured()
     company = open_company(settings, customers=customers, months=months, seed=seed)
-    end = last_whole_day(now() - NIGHT)
-    live_from = company.last - timedelta(days=LIVE_DAYS - 1)
-    live = days(live_from, max(end, company.last))
+    live_from = first_live_day(settings, company)
+    live = days(live_from, company.last)
     if not airflow or live_days_done(settings, live):
         tally = play_past(settings, company, live_from - timedelta(days=1))
         write_days(settings, company, live[-1])
@@ -55,14 +54,21 @@ def open_company(settings: Settings, *, customers: int, months: int, seed: int) 
     """Return the made company: the one that is there, else a new one whose calendar ends yesterday."""
     from simulator.company import Company
 
-    folder = settings.place("company")
-    kept = Company.resume(folder)
-    if kept is not None:
-        VOICE.say(f"The made company is there: {kept.customers:,} customers, {kept.first} to {kept.last}.")
-        return kept
-    end = last_whole_day(now() - NIGHT)
-    VOICE.say(f"A made company of {customers:,} customers, {months} months of past, seed {seed}.")
-    return Company.open(folder, customers=customers, seed=seed, first=add_months(end, -months), last=end)
+    folder, end = str(settings.place("company")), last_whole_day(now() - NIGHT)
+    kept = Company.saved(folder)
+    if kept is None:
+        VOICE.say(f"A made company of {customers:,} customers, {months} months of past, seed {seed}.")
+        return Company.open(folder, customers=customers, seed=seed, first=add_months(end, -months), last=end)
+    VOICE.say(f"The made company is there: {kept.customers:,} customers since {kept.first}, seed {kept.seed}.")
+    return Company.open(folder, customers=kept.customers, seed=kept.seed, first=kept.first, last=max(end, kept.last))
+
+
+def first_live_day(settings: Settings, company: "Company") -> date:
+    """Return where the scheduler takes over: three days before the calendar's end, decided once and kept."""
+    kept = settings.place("company") / "live_from.txt"
+    if not kept.exists():
+        kept.write_text((company.last - timedelta(days=LIVE_DAYS - 1)).isoformat())
+    return date.fromisoformat(kept.read_text())
 
 
 def play_past(settings: Settings, company: "Company", last: date) -> Tally:
