@@ -35,8 +35,9 @@ make_venv() {
     [ "$free" -ge 3000 ] || stop "3000 MB of disk are needed here and $free MB are free." "Make room, then run make again."
     say "making .venv with $("$python" --version 2>&1) ($(command -v "$python"))"
     rm -rf "$venv"
-    "$python" -m venv "$venv" || stop "the virtual environment could not be made (see above)."
+    mkdir "$venv"
     : > "$unfinished"
+    "$python" -m venv "$venv" || stop "the virtual environment could not be made (see above)."
 }
 
 # uv takes seconds where pip takes a minute; pip is the way out where uv cannot reach the packages (a private index in pip.conf).
