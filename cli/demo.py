@@ -1,6 +1,7 @@
 """`beforehand demo`: what `make run` does. A made past is played, then the real scheduler runs the last days by itself."""
 
 import time
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from cli.live import live_days, live_days_done, scheduler_for
 from cli.measure import tell_readings
+from cli.options import to_day
 from cli.play import Pace, Tally
 from cli.run import load_history, play_with_progress, sentence
 from cli.status import tell_figures
@@ -27,6 +29,7 @@ def demo(
     customers: Annotated[int, typer.Option(min=100, help="How many customers the made company begins with.")] = 20_000,
     months: Annotated[int, typer.Option(min=9, help="How many months of past to play.")] = 36,
     seed: Annotated[int, typer.Option(help="The same seed gives the same company.")] = 1,
+    until: Annotated[str | None, typer.Option(metavar="DAY", help="Last day of a new company's calendar; default yesterday.")] = None,
     airflow: Annotated[bool, typer.Option(help="Let the real scheduler run the last days.")] = True,
 ) -> None:
     """Play the made company's past, let Airflow run the last three days, and show what came of it.
@@ -35,7 +38,8 @@ def demo(
     """
     started = time.monotonic()
     settings = configured()
-    company = open_company(settings, customers=customers, months=months, seed=seed)
+    end = to_day(until) or last_whole_day(now() - NIGHT)
+    company = open_company(settings, Made(customers, months, seed, end))
     live_from = first_live_day(settings, company)
     live = days(live_from, company.last)
     if not airflow or live_days_done(settings, live):
@@ -50,17 +54,28 @@ def demo(
     tell(settings, company, tally, runs, seconds=time.monotonic() - started)
 
 
-def open_company(settings: Settings, *, customers: int, months: int, seed: int) -> "Company":
+@dataclass(frozen=True)
+class Made:
+    """What a made company is to be like, and on which day its calendar ends."""
+
+    customers: int
+    months: int
+    seed: int
+    end: date
+
+
+def open_company(settings: Settings, made: Made) -> "Company":
     """Return the made company: the one that is there, else a new one whose calendar ends yesterday."""
     from simulator.company import Company
 
-    folder, end = str(settings.place("company")), last_whole_day(now() - NIGHT)
+    folder = str(settings.place("company"))
     kept = Company.saved(folder)
     if kept is None:
-        VOICE.say(f"A made company of {customers:,} customers, {months} months of past, seed {seed}.")
-        return Company.open(folder, customers=customers, seed=seed, first=add_months(end, -months), last=end)
+        VOICE.say(f"A made company of {made.customers:,} customers, {made.months} months of past, seed {made.seed}.")
+        first = add_months(made.end, -made.months)
+        return Company.open(folder, customers=made.customers, seed=made.seed, first=first, last=made.end)
     VOICE.say(f"The made company is there: {kept.customers:,} customers since {kept.first}, seed {kept.seed}.")
-    return Company.open(folder, customers=kept.customers, seed=kept.seed, first=kept.first, last=max(end, kept.last))
+    return Company.open(folder, customers=kept.customers, seed=kept.seed, first=kept.first, last=max(made.end, kept.last))
 
 
 def first_live_day(settings: Settings, company: "Company") -> date:

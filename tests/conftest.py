@@ -113,15 +113,29 @@ def migrated_template(embedded_server):
 
 
 @pytest.fixture
-def database_url(embedded_server, migrated_template, monkeypatch):
+def make_database(embedded_server, migrated_template):
+    """A maker of fresh, migrated databases; each call returns the address of a new one, dropped after the test."""
+    made = {}
+
+    def make():
+        name = f"t{uuid.uuid4().hex}"
+        _admin(embedded_server, f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER beforehand")
+        url = f"postgresql+psycopg://beforehand@/{name}?host={embedded_server.sockets}"
+        made[name] = url
+        return url
+
+    yield make
+    for name, url in made.items():
+        database.forget(url)
+        _admin(embedded_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(make_database, monkeypatch):
     """DATABASE_URL of a fresh, migrated database of this test alone."""
-    name = f"t{uuid.uuid4().hex}"
-    _admin(embedded_server, f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER beforehand")
-    url = f"postgresql+psycopg://beforehand@/{name}?host={embedded_server.sockets}"
+    url = make_database()
     monkeypatch.setenv("DATABASE_URL", url)
-    yield url
-    database.forget(url)
-    _admin(embedded_server, f"DROP DATABASE {name} WITH (FORCE)")
+    return url
 
 
 @pytest.fixture
