@@ -44,6 +44,7 @@ class Condition(Strict):
     present: bool | None = None
     at_least: float | None = None
     at_most: float | None = None
+    not_before: str | None = None  # a time column this one must not lie before
 
 
 def _value(given: Any) -> Any:
