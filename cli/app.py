@@ -1,9 +1,11 @@
 """The command `beforehand`: every verb calls the function of a day that a DAG task calls."""
 
+import inspect
 import json
 import sys
+from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
@@ -16,21 +18,26 @@ VERBS = (
 )  # fmt: skip
 
 
-class Verb(typer.core.TyperCommand):
-    """A command that takes --config and --json after its name as well as before it."""
+Config = Annotated[str | None, typer.Option("--config", metavar="DIR", help="The configuration folder (default: config).")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of prose.")]
+SHARED: dict[str, tuple[Any, Any]] = {"config": (Config, None), "as_json": (AsJson, False)}
 
-    def __init__(self, *args: Any, **kwargs: Any):  # noqa: D107
-        super().__init__(*args, **kwargs)
-        self.params += [
-            typer.core.TyperOption(
-                param_decls=["--config"], metavar="DIR", expose_value=False, callback=take_config,
-                help="The configuration folder (default: config).",
-            ),
-            typer.core.TyperOption(
-                param_decls=["--json"], is_flag=True, expose_value=False, callback=take_json,
-                help="Print one JSON object instead of prose.",
-            ),
-        ]  # fmt: skip
+
+def with_shared_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return `verb` with --config and --json, so that they are understood after its name as well as before it."""
+
+    def run(config: str | None = None, as_json: bool = False, **options: Any) -> None:
+        take_config(config)
+        take_json(as_json)
+        verb(**options)
+
+    own = inspect.signature(verb).parameters.values()
+    shared = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+              for name, (kind, default) in SHARED.items()]  # fmt: skip
+    run.__name__, run.__doc__ = verb.__name__, verb.__doc__
+    run.__signature__ = inspect.Signature([*own, *shared])  # type: ignore[attr-defined]
+    run.__annotations__ = verb.__annotations__ | {name: kind for name, (kind, _) in SHARED.items()}
+    return run
 
 
 app = typer.Typer(
@@ -38,22 +45,20 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
+    pretty_exceptions_enable=False,
     help="Find the customers about to hit trouble, tell them first, and prove whether it earned their loyalty.",
 )
 
 
 @app.callback()
-def options(
-    config: str = typer.Option(None, "--config", metavar="DIR", help="The configuration folder (default: config)."),
-    as_json: bool = typer.Option(False, "--json", help="Print one JSON object instead of prose."),
-) -> None:
+def options(config: Config = None, as_json: AsJson = False) -> None:
     """Take the options that every verb shares."""
-    take_config(None, None, config)
-    take_json(None, None, as_json)
+    take_config(config)
+    take_json(as_json)
 
 
 for _verb in VERBS:
-    app.command(_verb, cls=Verb)(getattr(import_module(f"cli.{_verb}"), _verb))
+    app.command(_verb)(with_shared_options(getattr(import_module(f"cli.{_verb}"), _verb)))
 
 
 def main() -> None:

@@ -115,7 +115,8 @@ def _first_rows(events: str) -> pl.DataFrame | None:
 
 
 def _write(folder: Path, answers: Answers) -> list[Path]:
-    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True, autoescape=False)
+    environment = Environment(loader=FileSystemLoader(TEMPLATES), undefined=StrictUndefined, trim_blocks=True,
+                              keep_trailing_newline=True, autoescape=False)
     environment.filters["toml"] = lambda text: '"' + str(text).replace("\\", "\\\\").replace('"', '\\"') + '"'
     issue = "".join(c if c.isalnum() else "_" for c in answers.trouble.lower()).strip("_") or "trouble"
     files = {

@@ -50,13 +50,13 @@ class Voice:
 VOICE = Voice()
 
 
-def take_config(_context: Any, _parameter: Any, value: str | None) -> None:
+def take_config(value: str | None) -> None:
     """Make the named folder the configuration of this process and of those it starts."""
     if value:
-        os.environ[CONFIG_ENV] = os.path.abspath(value)
+        os.environ[CONFIG_ENV] = value
 
 
-def take_json(_context: Any, _parameter: Any, value: bool) -> None:
+def take_json(value: bool) -> None:
     """Switch to JSON."""
     VOICE.as_json = VOICE.as_json or bool(value)
 
