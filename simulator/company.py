@@ -128,7 +128,7 @@ class Company:
             contacts = pl.DataFrame(schema={"customer_id": pl.String, "issue": pl.String, "at": pl.Datetime("us", "UTC")})
         missing = {"customer_id", "issue", "at"} - set(contacts.columns)
         if missing:
-            raise LedgerError(f"contacts: column {sorted(missing)[0]!r} is missing. Known: {', '.join(contacts.columns)}.")
+            raise LedgerError(f"contacts: column {min(missing)!r} is missing. Known: {', '.join(contacts.columns)}.")
         return with_days(contacts, self).filter(pl.col("who") >= 0).sort("day", "who", "issue")
 
     def _questions(self, accepted: pl.DataFrame) -> dict[int, np.ndarray]:

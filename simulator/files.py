@@ -152,14 +152,16 @@ def _purchases(rows: Rows, people: People) -> pl.DataFrame:
 
 
 def _customers(rows: Rows, people: People) -> pl.DataFrame:
-    """One row a signup or change of plan, with how the customer is reached."""
+    """One row a signup, change of plan or closed account, with how the customer is reached."""
     who = rows["who"]
     of = {"plan": PLANS, "region": REGIONS, "device": DEVICES, "language": LANGUAGES}
     unchanging = {name: getattr(people, name)[who] for name in ("region", "device", "language", "yearly")}
     frame = _frame(rows | {"plan": rows["tag"]} | unchanging)
     words = {name: pl.col(name).replace_strict(dict(enumerate(w)), return_dtype=pl.String) for name, w in of.items()}
+    words["plan"] = pl.when(pl.col("bad") > 1).then(pl.lit("???")).otherwise(words["plan"])
     return frame.select(
         change_id=pl.lit("m") + pl.col("row").cast(pl.String), account="account", change=_word(signups.KINDS, "kind", "?"),
+        status=pl.when(pl.col("kind") == signups.CLOSED).then(pl.lit("closed")).otherwise(pl.lit("active")),
         changed="second", **words,
         cycle=pl.when("yearly").then(pl.lit("yearly")).otherwise(pl.lit("monthly")),
         name=_name(), email=pl.lit("c") + pl.col("who").cast(pl.String) + pl.lit("@customers.example"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from simulator import payments
+from simulator import payments, signups
 from simulator.people import NEVER, Column, People
 from simulator.today import Today
 from simulator.truth import Truth
@@ -74,4 +74,6 @@ def step(today: Today, hazard_times: Column) -> None:
     people.spent[there] += (weekly_hazard(people) / 7.0 * hazard_times)[there]
     leaves = np.flatnonzero(there & (people.spent >= people.patience))
     people.left[leaves] = today.index
-    today.sheets["billing"].add(payments.CANCELLED, leaves, today.seconds(len(leaves)))
+    second = today.seconds(len(leaves))
+    today.sheets["billing"].add(payments.CANCELLED, leaves, second)
+    today.sheets["customers"].add(signups.CLOSED, leaves, second, tag=people.plan[leaves])

@@ -1,4 +1,4 @@
-"""Signups and changes of plan: the dated facts about customers."""
+"""Signups, changes of plan and closed accounts: the dated facts about customers."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ from simulator.people import PLANS
 from simulator.today import DAY_SECONDS, Today
 from simulator.truth import per_day
 
-KINDS = ("signup", "plan_change")
-SIGNUP, PLAN_CHANGE = range(len(KINDS))
+KINDS = ("signup", "plan_change", "closed")
+SIGNUP, PLAN_CHANGE, CLOSED = range(len(KINDS))
 SMALL_HOURS = 4 * 3600              # signups come before anything else the new customer does that day
 
 

@@ -1,0 +1,50 @@
+"""What the ledger says was done to the made company's customers, and what that truly changed."""
+
+from datetime import date
+
+import polars as pl
+from sqlalchemy import select
+
+from core.settings import Settings
+from ledger.assignments import Assignment
+from ledger.database import sessions
+from ledger.messages import Message, State
+from simulator.company import Company
+from simulator.effect import true_effects
+
+STAMP = pl.Datetime("us", "UTC")
+Schema = dict[str, pl.DataType | pl.datatypes.DataTypeClass]
+MESSAGES: Schema = {"customer_id": pl.String, "issue": pl.String, "at": STAMP, "state": pl.String}
+ASSIGNMENTS: Schema = {"customer_id": pl.String, "issue": pl.String, "arm": pl.String, "at": STAMP, "assigned_on": pl.Date,
+               "live": pl.Boolean}  # fmt: skip
+
+
+def accepted_messages(settings: Settings) -> pl.DataFrame:
+    """Return customer_id, issue and `at` of every message a provider accepted, oldest first."""
+    found = _messages(settings, State.ACCEPTED)
+    return found.select("customer_id", "issue", "at").sort("at", "customer_id", "issue")
+
+
+def known_truth(settings: Settings, company: Company, day: date) -> pl.DataFrame:
+    """Return the true average effect of the ledger's assignments on retention, over both arms, as known by `day`.
+
+    Columns: issue, month (of assignment, or "pooled"), horizon_months (1, 6, 18), n, retained_with, retained_without,
+    effect. A row is there once at least one unit's horizon has passed.
+    """
+    told = pl.concat([_messages(settings, State.ACCEPTED), _messages(settings, State.HELD_OUT)])
+    return true_effects(company, _assignments(settings), told, day)
+
+
+def _messages(settings: Settings, state: State) -> pl.DataFrame:
+    at = Message.settled_at if state == State.ACCEPTED else Message.planned_at
+    asked = select(Message.customer_id, Message.issue, at, Message.state).where(Message.state == state)
+    with sessions(settings).begin() as session:
+        return pl.DataFrame(session.execute(asked).all(), schema=MESSAGES, orient="row")
+
+
+def _assignments(settings: Settings) -> pl.DataFrame:
+    live = Assignment.mode != "shadow"
+    asked = select(Assignment.customer_id, Assignment.scope, Assignment.arm, Assignment.assigned_at,
+                   Assignment.assigned_on, live)  # fmt: skip
+    with sessions(settings).begin() as session:
+        return pl.DataFrame(session.execute(asked).all(), schema=ASSIGNMENTS, orient="row")
