@@ -44,17 +44,17 @@ class Server:
     @property
     def url(self) -> str:
         """The ledger's database, as SQLAlchemy wants it."""
-        return f"postgresql+psycopg://beforehand@/beforehand?host={self.sockets}"
+        return f"postgresql+psycopg://beforehand@/beforehand?host={self.sockets}&port=5432"
 
     @property
     def airflow_url(self) -> str:
         """Airflow's database, as SQLAlchemy wants it."""
-        return f"postgresql+psycopg2://airflow@/airflow?host={self.sockets}"
+        return f"postgresql+psycopg2://airflow@/airflow?host={self.sockets}&port=5432"
 
     @property
     def admin_url(self) -> str:
         """The server's own database, as its superuser."""
-        return f"postgresql+psycopg://postgres@/postgres?host={self.sockets}"
+        return f"postgresql+psycopg://postgres@/postgres?host={self.sockets}&port=5432"
 
 
 @contextmanager

@@ -99,7 +99,7 @@ def embedded_server():
 
 
 def _admin(server, statement):
-    with psycopg.connect(host=str(server.sockets), user="postgres", dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(host=str(server.sockets), port=5432, user="postgres", dbname="postgres", autocommit=True) as connection:
         connection.execute(statement)
 
 
@@ -120,7 +120,7 @@ def make_database(embedded_server, migrated_template):
     def make():
         name = f"t{uuid.uuid4().hex}"
         _admin(embedded_server, f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER beforehand")
-        url = f"postgresql+psycopg://beforehand@/{name}?host={embedded_server.sockets}"
+        url = f"postgresql+psycopg://beforehand@/{name}?host={embedded_server.sockets}&port=5432"
         made[name] = url
         return url
 
