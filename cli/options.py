@@ -1,6 +1,6 @@
 """Options that several verbs share."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated
 
 import typer
@@ -14,7 +14,7 @@ def to_day(text: str | None) -> date | None:
     if text is None:
         return None
     try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
+        return date.fromisoformat(text)
     except ValueError as error:
         raise ConfigError(f"option: {text!r} is not a day. Write it as 2026-03-31.") from error
 
