@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, select, text, update
+from sqlalchemy import CursorResult, ForeignKey, Index, UniqueConstraint, Update, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
@@ -74,10 +74,11 @@ def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) 
         .order_by(Message.due_at, Message.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")  # looked up once: a subquery may be run again for every row, and claim more than `limit`
     )
     taken = (
         update(Message)
-        .where(Message.id.in_(due.scalar_subquery()), Message.state == State.PLANNED)
+        .where(Message.id.in_(select(due.c.id)), Message.state == State.PLANNED)
         .values(state=State.CLAIMED, claimed_at=now, lease_until=now + lease, fence=Message.fence + 1)
         .returning(Message)
     )
@@ -88,7 +89,7 @@ def record(session: Session, message_id: int, fence: int, *, state: State, now: 
     """Write what became of a claimed message; False when someone else has claimed or settled it since."""
     here = (Message.id == message_id, Message.fence == fence, Message.state == State.CLAIMED)
     values = {"state": state, "settled_at": now, "lease_until": None, **also}
-    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+    return _moved(session, update(Message).where(*here).values(**values)) == 1
 
 
 @dataclass(frozen=True)
@@ -135,25 +136,31 @@ RECORD_ALL = text("""
 def expire_leases(session: Session, *, now: datetime) -> int:
     """Turn claims whose lease ran out into doubts; return how many. Their provider call may have happened."""
     late = (Message.state == State.CLAIMED, Message.lease_until < now)
-    return session.execute(update(Message).where(*late).values(state=State.UNCERTAIN, settled_at=now)).rowcount
+    return _moved(session, update(Message).where(*late).values(state=State.UNCERTAIN, settled_at=now))
 
 
 def defer(session: Session, message_id: int, fence: int, *, due_at: datetime) -> bool:
     """Give a claimed message back, to be due later; it moves and is never copied. Only before the provider was called."""
     here = (Message.id == message_id, Message.fence == fence, Message.state == State.CLAIMED)
     values = {"state": State.PLANNED, "due_at": due_at, "claimed_at": None, "lease_until": None}
-    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+    return _moved(session, update(Message).where(*here).values(**values)) == 1
 
 
 def settle(session: Session, message_id: int, *, state: State, now: datetime, receipt: str | None = None) -> bool:
     """Settle a doubt, by the provider's event or a person's word; only an uncertain message moves."""
     here = (Message.id == message_id, Message.state == State.UNCERTAIN)
     values = {"state": state, "settled_at": now, "receipt": receipt}
-    return session.execute(update(Message).where(*here).values(**values)).rowcount == 1
+    return _moved(session, update(Message).where(*here).values(**values)) == 1
 
 
 def give_back(session: Session, message_ids: Sequence[int]) -> int:
     """Plan again what the channel proved it never got, and would take only once by its key; return how many moved."""
     here = (Message.id.in_(message_ids), Message.state == State.UNCERTAIN)
-    values = {"state": State.PLANNED, "claimed_at": None, "lease_until": None, "settled_at": None, "reasons": []}
-    return session.execute(update(Message).where(*here).values(**values)).rowcount
+    values: dict[str, Any] = {"state": State.PLANNED, "claimed_at": None, "lease_until": None, "settled_at": None,
+                              "reasons": []}  # fmt: skip
+    return _moved(session, update(Message).where(*here).values(**values))
+
+
+def _moved(session: Session, statement: Update) -> int:
+    """Return how many messages a statement moved."""
+    return cast("CursorResult[Any]", session.execute(statement)).rowcount

@@ -1,0 +1,122 @@
+"""Hold out or contact: drawn by salted hash per contact unit, written before anything is sent, frozen.
+
+Two holdouts, never mixed: the programme's (scope `programme`) comes first, an issue's is drawn given the rest.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from core.clock import add_months
+from core.settings import Settings
+from ledger.assignments import Assignment
+from ledger.bulk import copy_once
+
+PROGRAMME = "programme"
+CONTACT, HOLD_OUT = "contact", "hold_out"
+COLUMNS = ("scope", "unit_id", "epoch", "arm", "share", "customer_id", "flag_id", "playbook_version", "mode", "assigned_at",
+           "assigned_on", "frozen_until")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A unit that needs an arm in a scope, and the flag that brought it about."""
+
+    scope: str
+    unit_id: str
+    share: float
+    customer_id: str
+    flag_id: int
+    playbook_version: str
+    mode: str
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A unit's arm, and until when it is frozen."""
+
+    arm: str
+    epoch: int
+    frozen_until: date
+
+
+def draw(salt: str, scope: str, epoch: int, unit_id: str) -> float:
+    """Return a number in [0, 1) that depends on nothing but these; a unit is held out where it is below the share."""
+    digest = hashlib.sha256("\x1f".join((salt, scope, str(epoch), unit_id)).encode()).digest()
+    return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
+
+
+def assign(
+    session: Session, wishes: Sequence[Wish], *, settings: Settings, day: date, now: datetime
+) -> dict[tuple[str, str], str]:
+    """Return the arm of each (scope, unit), drawing for those that have none yet or whose frozen time is over.
+
+    The caller holds the planner's lock, so that nobody draws beside it.
+    """
+    held = standing(session, {(wish.scope, wish.unit_id) for wish in wishes}, settings=settings)
+    new: dict[tuple[str, str], Sequence[Any]] = {}
+    arms: dict[tuple[str, str], str] = {}
+    for wish in wishes:
+        slot = (wish.scope, wish.unit_id)
+        drawn = held.get(slot)
+        if drawn is None or drawn.frozen_until <= day:
+            held[slot] = drawn = _draw(wish, 0 if drawn is None else drawn.epoch + 1, settings, day)
+            new[slot] = (*slot, drawn.epoch, drawn.arm, wish.share, wish.customer_id, wish.flag_id, wish.playbook_version,
+                         wish.mode, now, day, drawn.frozen_until)  # fmt: skip
+        arms[slot] = drawn.arm
+    if new:
+        copy_once(session, Assignment, COLUMNS, new.values(), key=("scope", "unit_id", "epoch"))
+    return arms
+
+
+def standing(
+    session: Session, slots: Iterable[tuple[str, str]], *, settings: Settings
+) -> dict[tuple[str, str], Drawn]:
+    """Return the newest draw of each (scope, unit). Units that merged keep the arm that any of their customers got first."""
+    asked = list(slots)
+    if not asked:
+        return {}
+    alone = settings.outreach.contact_unit == "customer"
+    values = {"scopes": [scope for scope, _ in asked], "units": [unit for _, unit in asked]}
+    return {(row.scope, row.unit_id): Drawn(row.arm, row.epoch, row.frozen_until)
+            for row in session.execute(OF_UNIT if alone else OF_UNIT_OR_ITS_CUSTOMERS, values)}  # fmt: skip
+
+
+def is_held_out(session: Session, unit_id: str, *, issue: str, day: date, settings: Settings) -> bool:
+    """Whether a unit is held out from an issue's playbook or from the whole programme on `day`."""
+    slots = [(PROGRAMME, unit_id), (issue, unit_id)]
+    return any(drawn.arm == HOLD_OUT and day < drawn.frozen_until
+               for drawn in standing(session, slots, settings=settings).values())  # fmt: skip
+
+
+def _draw(wish: Wish, epoch: int, settings: Settings, day: date) -> Drawn:
+    below = draw(settings.outreach.assignment_salt, wish.scope, epoch, wish.unit_id) < wish.share
+    return Drawn(HOLD_OUT if below else CONTACT, epoch, add_months(day, settings.outreach.frozen_months))
+
+
+OF_UNIT = text("""
+    SELECT DISTINCT ON (scope, unit_id) scope, unit_id, arm, epoch, frozen_until
+    FROM unnest(CAST(:scopes AS text[]), CAST(:units AS text[])) AS asked(scope, unit_id)
+    JOIN assignments USING (scope, unit_id)
+    ORDER BY scope, unit_id, epoch DESC
+""")
+
+# Of several draws that reach the unit, the newest epoch counts, and within it the first draw.
+OF_UNIT_OR_ITS_CUSTOMERS = text("""
+    WITH asked AS (SELECT * FROM unnest(CAST(:scopes AS text[]), CAST(:units AS text[])) AS t(scope, unit_id)),
+    reached AS (
+        SELECT asked.scope, asked.unit_id, a.arm, a.epoch, a.frozen_until, a.assigned_at, a.id
+        FROM asked JOIN assignments a USING (scope, unit_id)
+        UNION
+        SELECT asked.scope, asked.unit_id, a.arm, a.epoch, a.frozen_until, a.assigned_at, a.id
+        FROM asked JOIN customers c USING (unit_id)
+        JOIN assignments a ON a.customer_id = c.customer_id AND a.scope = asked.scope
+    )
+    SELECT DISTINCT ON (scope, unit_id) scope, unit_id, arm, epoch, frozen_until
+    FROM reached ORDER BY scope, unit_id, epoch DESC, assigned_at, id
+""")

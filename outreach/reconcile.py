@@ -1,0 +1,132 @@
+"""Reconcile: every flag is accounted for, once, and nobody held out was written to; what does not add up stops sending.
+
+flagged = sent + refused + uncertain + planned + held out + suppressed + shadow + waiting + trimmed + rejected + replay
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import polars as pl
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from core.clock import as_day
+from core.errors import LedgerError
+from core.settings import Settings, current
+from ledger.database import sessions
+
+PARTS = ("sent", "refused", "uncertain", "planned", "held_out", "suppressed", "shadow", "waiting", "trimmed", "rejected",
+         "replay")  # fmt: skip
+SHOWN = 5
+
+
+def reconcile(settings: Settings, *, issue: str | None = None, day: date | str | None = None) -> pl.DataFrame:
+    """Return one row a cohort: issue, day, flagged and its PARTS. Raise LedgerError that lists what does not add up."""
+    with sessions(settings).begin() as session:
+        return audit(session, issue=issue, days=None if day is None else [as_day(day)])
+
+
+def reconcile_all(*, settings: Settings | None = None) -> int:
+    """Check every cohort; return how many there are. Raise LedgerError that lists what does not add up."""
+    return reconcile(settings or current()).height
+
+
+def audit(session: Session, *, issue: str | None = None, days: Iterable[date] | None = None) -> pl.DataFrame:
+    """Return one row a cohort of an issue and of `days` (None: all), or raise LedgerError."""
+    chosen = {"issue": issue, "days": None if days is None else sorted(set(days))}
+    rows = [dict(row) for row in session.execute(COUNTS, chosen).mappings()]
+    problems = [problem for row in rows for problem in _mismatches(row)]
+    problems += [WRONG_ARM.format(**row) for row in session.execute(BREACHES, chosen).mappings()]
+    if problems:
+        more = f" ... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
+        raise LedgerError("the ledger does not reconcile: " + "; ".join(problems[:SHOWN]) + more +
+                          ". Nothing more is sent for these days until the rows are mended.")
+    names = ["issue", "day", "flagged", *PARTS]
+    schema: dict[str, Any] = {"issue": pl.String, "day": pl.Date} | {name: pl.Int64 for name in names[2:]}
+    return pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
+
+
+def _mismatches(row: dict[str, Any]) -> list[str]:
+    where = f"{row['issue']} {row['day']}"
+    if row["size"] is None:
+        return [f"{where}: {row['flagged']} flags have no cohort"]
+    found = []
+    if row["size"] != row["flagged"]:
+        found.append(f"{where}: the cohort was of {row['size']} flags, there are {row['flagged']}")
+    total = sum(row[part] for part in PARTS)
+    if total != row["flagged"]:
+        parts = ", ".join(f"{row[part]} {part}" for part in PARTS if row[part])
+        found.append(f"{where}: flagged {row['flagged']}, accounted for {total} ({parts or 'none'})")
+    return found
+
+
+WRONG_ARM = "{issue} {day}: message {key} is {state}, but its verdict or its arm does not allow that"
+
+# Flags and messages are counted apart, so that a row lost on either side shows.
+COUNTS = text("""
+    WITH f AS (
+        SELECT issue, day, count(*) AS flagged FROM flags
+        WHERE (CAST(:issue AS text) IS NULL OR issue = :issue) AND (CAST(:days AS date[]) IS NULL OR day = ANY(:days))
+        GROUP BY issue, day
+    ), m AS (
+        SELECT issue, day,
+            count(*) FILTER (WHERE state = 'accepted') AS sent,
+            count(*) FILTER (WHERE state = 'refused') AS refused,
+            count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
+            count(*) FILTER (WHERE state IN ('planned', 'claimed')) AS planned,
+            count(*) FILTER (WHERE state = 'held_out') AS held_out,
+            count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
+            count(*) FILTER (WHERE state = 'shadow') AS shadow
+        FROM messages
+        WHERE kind = 'notice'
+          AND (CAST(:issue AS text) IS NULL OR issue = :issue) AND (CAST(:days AS date[]) IS NULL OR day = ANY(:days))
+        GROUP BY issue, day
+    ), c AS (
+        SELECT *, jsonb_array_length(trimmed) AS taken_out FROM cohorts
+        WHERE (CAST(:issue AS text) IS NULL OR issue = :issue) AND (CAST(:days AS date[]) IS NULL OR day = ANY(:days))
+    )
+    SELECT issue, day, c.size, COALESCE(flagged, 0) AS flagged,
+        COALESCE(sent, 0) AS sent, COALESCE(refused, 0) AS refused, COALESCE(uncertain, 0) AS uncertain,
+        COALESCE(planned, 0) AS planned, COALESCE(held_out, 0) AS held_out, COALESCE(suppressed, 0) AS suppressed,
+        COALESCE(shadow, 0) AS shadow,
+        CASE WHEN NOT c.replay AND c.planned_at IS NULL AND c.state <> 'rejected'
+             THEN flagged - taken_out ELSE 0 END AS waiting,
+        CASE WHEN c.replay OR c.state = 'rejected' THEN 0 ELSE taken_out END AS trimmed,
+        CASE WHEN NOT c.replay AND c.state = 'rejected' THEN flagged ELSE 0 END AS rejected,
+        CASE WHEN c.replay THEN flagged ELSE 0 END AS replay
+    FROM f FULL JOIN c USING (issue, day) LEFT JOIN m USING (issue, day)
+    ORDER BY day, issue
+""")
+
+# A message that may leave needs a gate that passed it and a unit drawn to be contacted; a held-out one the opposite arm.
+# Units that merged are found through their customers.
+BREACHES = text("""
+    WITH chosen AS (
+        SELECT * FROM messages
+        WHERE state NOT IN ('shadow', 'suppressed')
+          AND (CAST(:issue AS text) IS NULL OR issue = :issue) AND (CAST(:days AS date[]) IS NULL OR day = ANY(:days))
+    ), arms AS (
+        SELECT chosen.id, a.scope, a.arm, a.share FROM chosen JOIN assignments a USING (unit_id)
+        WHERE a.scope IN (chosen.issue, 'programme') AND chosen.day < a.frozen_until
+        UNION
+        SELECT chosen.id, a.scope, a.arm, a.share FROM chosen
+        JOIN customers c ON c.unit_id = chosen.unit_id AND c.customer_id <> c.unit_id
+        JOIN assignments a ON a.customer_id = c.customer_id
+        WHERE a.scope IN (chosen.issue, 'programme') AND chosen.day < a.frozen_until
+    ), summed AS (
+        SELECT id,
+            bool_or(scope <> 'programme' AND arm = 'contact') AS contact,
+            bool_or(scope <> 'programme' AND arm = 'contact' AND share = 0) AS never_held_out,
+            bool_or(arm = 'hold_out') AS hold_out,
+            bool_or(scope = 'programme' AND arm = 'hold_out') AS out_of_programme,
+            bool_or(scope = 'programme' AND arm = 'contact') AS in_programme
+        FROM arms GROUP BY id
+    )
+    SELECT chosen.issue, chosen.day, chosen.key, chosen.state
+    FROM chosen LEFT JOIN summed USING (id) LEFT JOIN verdicts v USING (flag_id)
+    WHERE v.passed IS NOT TRUE
+       OR CASE WHEN chosen.state = 'held_out' THEN hold_out IS NOT TRUE
+               ELSE contact IS NOT TRUE OR (out_of_programme AND NOT in_programme AND NOT never_held_out) END
+    ORDER BY chosen.day, chosen.issue, chosen.key
+""")
