@@ -1,0 +1,74 @@
+"""How a reading is said: amounts in the outcome's own unit, and one sentence that claims no more than was seen."""
+
+from typing import Any
+
+from core.settings import Settings
+
+UNIT = {"retained": "of units", "revenue": "a unit", "purchases": "a unit", "contacts": "a unit"}
+MORE = {"retained": ("more stayed", "fewer stayed"), "revenue": ("bought for more", "bought for less"),
+        "purchases": ("bought more often", "bought less often"), "contacts": ("contacted us more", "contacted us less")}  # fmt: skip
+BETTER = {"retained": 1, "revenue": 1, "purchases": 1, "contacts": -1}
+
+
+def amount(settings: Settings, outcome: str, value: float | None, *, signed: bool = False) -> str:
+    """Return a mean, or with `signed` a difference, in the outcome's unit: per cent, money or a count a unit."""
+    if value is None:
+        return ""
+    sign = "+" if signed else ""
+    if outcome == "retained":
+        return f"{100 * value:{sign}.1f}{' points' if signed else ' %'}"
+    if outcome == "revenue" and (settings.loyalty.revenue or "").endswith("_cents"):
+        return f"{value / 100:{sign},.2f} {settings.company.currency}"
+    return f"{value:{sign},.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
+
+
+def interval(settings: Settings, outcome: str, low: float | None, high: float | None) -> str:
+    """Return a 95 % interval in words, the unit said once."""
+    if low is None or high is None:
+        return ""
+    first, last = amount(settings, outcome, low, signed=True), amount(settings, outcome, high, signed=True)
+    number, _, unit = first.partition(" ")
+    return f"{number} to {last}" if unit and last.endswith(unit) else f"{first} to {last}"
+
+
+def verdict(row: dict[str, Any]) -> str:
+    """Name what a reading shows: better | worse | unclear | not_yet | unreadable."""
+    if row["state"] != "readable":
+        return str(row["state"])
+    if row["low"] <= 0 <= row["high"]:
+        return "unclear"
+    return "better" if row["effect"] * BETTER[row["outcome"]] > 0 else "worse"
+
+
+def sentence(settings: Settings, row: dict[str, Any]) -> str:
+    """Say what a reading shows, or why there is none."""
+    if row["state"] != "readable":
+        return f"{'not yet' if row['state'] == 'not_yet' else 'cannot be read'}: {row['why']}"
+    if verdict(row) == "unclear":
+        seen = amount(settings, row["outcome"], row["smallest_seen"])
+        seen = seen.replace(" %", " points") if row["outcome"] == "retained" else seen
+        return f"no difference seen; one of {seen} would have been, four times in five"
+    more, less = MORE[row["outcome"]]
+    return f"{more if row['effect'] > 0 else less} of those contacted" if row["outcome"] == "retained" else (
+        f"those contacted {more if row['effect'] > 0 else less}")  # fmt: skip
+
+
+def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
+    """Return a reading as text, one entry a column, ready for a terminal."""
+    outcome = row["outcome"]
+    mark = "" if row["detail"].get("primary_outcome") else " (exploratory)"
+    return {
+        "issue": row["issue"],
+        "outcome": outcome + mark,
+        "assigned in": row["month"] if row["month"] != "pooled" else f"{row['detail'].get('months_read', 0)} months pooled",
+        "after": f"{row['horizon_months']} month{'s' if row['horizon_months'] > 1 else ''}",
+        "contacted": f"{row['n_contact']:,}",
+        "held out": f"{row['n_hold_out']:,}",
+        "mean contacted": amount(settings, outcome, row["mean_contact"]),
+        "mean held out": amount(settings, outcome, row["mean_hold_out"]),
+        "effect": amount(settings, outcome, row["effect"], signed=True),
+        "95 % interval": interval(settings, outcome, row["low"], row["high"]),
+        "p": "" if row["p_value"] is None else ("<0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.3f}"),
+        "power": "" if row["power"] is None else f"{row['power']:.2f}",
+        "reading": sentence(settings, row),
+    }
