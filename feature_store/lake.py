@@ -76,7 +76,7 @@ def add(settings: Settings, source: str, rows: pl.DataFrame, *, first: date, las
     gone = replaced.join(kept, on=["event_hash", "content_hash", "recorded_at"], how="anti").height > 0
     if kept.height or replaced.height:
         predicate = f"batch >= '{first}' AND batch <= '{last}' AND recorded_on > '{closed}'"
-        _commit(source, uri, kept.sort("recorded_on", "batch", "n").drop("n", "rule", "stated_at"), predicate)
+        _commit(source, uri, kept.sort("recorded_on", "batch", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
     rules = decided.filter(pl.col("rule").is_not_null())["rule"].value_counts()
     return Added(kept.height, dict(rules.iter_rows()), gone)
 

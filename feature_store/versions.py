@@ -11,13 +11,15 @@ from feature_store import tables
 from feature_store.fingerprints import content_fingerprint, fingerprint
 
 KEYS = ("event_hash", "content_hash", "recorded_at", "batch")
-NOT_CONTENT = ("recorded_at", "stated_at", "recorded_on", "batch", "n")
+NOT_CONTENT = ("recorded_at", "stated_at", "recorded_on", "batch", "n", "undated")
 _KNOWN: dict[str, tuple[set[str], pl.DataFrame]] = {}
 
 
 def with_fingerprints(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add event_hash and content_hash to rows of events."""
-    content = rows.select(sorted(set(rows.columns) - set(NOT_CONTENT)))
+    """Add event_hash and content_hash to rows of events; of `undated` rows the day says nothing."""
+    content = rows.select(sorted(set(rows.columns) - set(NOT_CONTENT) | {"undated"} & set(rows.columns)))
+    if "undated" in rows.columns:
+        content = content.with_columns(occurred_at=pl.when(~pl.col("undated")).then("occurred_at")).drop("undated")
     return rows.with_columns(event_hash=fingerprint(rows["event_id"]), content_hash=content_fingerprint(content))
 
 

@@ -81,10 +81,10 @@ class Event(Strict):
     customer_id: str | None = None
     event_id: Columns | None = None
     suffix: str | None = None
-    when: Conditions = {}
-    deleted: Conditions = {}
-    columns: Values = {}
-    constants: dict[Name, Scalar] = {}
+    when: Conditions = Field(default_factory=dict)
+    deleted: Conditions = Field(default_factory=dict)
+    columns: Values = Field(default_factory=dict)
+    constants: dict[Name, Scalar] = Field(default_factory=dict)
     future: bool = False
 
 
@@ -152,7 +152,7 @@ class Source(Strict):
     cursor: str | None = None
     overlap_days: int = Field(default=0, ge=0)
     batch_rows: int = Field(default=50_000, ge=1)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = Field(default_factory=dict)
 
     history_until: date | None = None
     time_zone: str = "UTC"
@@ -165,7 +165,7 @@ class Source(Strict):
     customer_id: str | None = None
     event_id: Columns | None = None
     recorded_at: str | None = None
-    deleted: Conditions = {}
+    deleted: Conditions = Field(default_factory=dict)
     events: tuple[Event, ...] = Field(default=(), alias="event")
     lookups: tuple[Lookup, ...] = Field(default=(), alias="lookup")
     expect: tuple[Expect, ...] = ()
@@ -277,3 +277,28 @@ def suffix_of(source: Source, number: int) -> str:
     """Return what makes the ids of one block distinct; the first block keeps the plain id."""
     event = source.events[number]
     return event.suffix or ("" if number == 0 else event.kind.constant or event.occurred_at or str(number))
+
+
+def columns_used(source: Source) -> set[str]:
+    """Return the columns a source's rows must have; what lookups bring is not among them."""
+    from_lookups = {column for lookup in source.lookups for column in lookup.value}
+    used = {source.cursor, source.currency.column if source.currency else None, *source.deleted, *map(_key, source.lookups)}
+    details = source.contact_details.mapped.values() if source.contact_details else ()
+    used |= {column for text in details for column in in_braces(text)}
+    used |= {source.contact_details.changed_at if source.contact_details else None}
+    for event in source.events:
+        customer, recorded = event.customer_id or source.customer_id, event.recorded_at or source.recorded_at
+        used |= {event.kind.column, event.occurred_at, event.valid_from, customer, recorded}
+        used |= {*(event.event_id or source.event_id or ()), *event.when, *event.deleted}
+        used |= {value.column for value in event.columns.values()}
+        used |= {condition.not_before for condition in event.when.values()}
+    return {column for column in used if column} - from_lookups
+
+
+def in_braces(text: str) -> list[str]:
+    """Return the columns a text names in braces; a text without braces is a column itself."""
+    return re.findall(r"\{([^{}]+)\}", text) or [text]
+
+
+def _key(lookup: Lookup) -> str:
+    return lookup.key
