@@ -98,7 +98,7 @@ def migrate(target: Engine) -> None:
                           "Check DATABASE_URL; without it the embedded server is used.") from error
     except DBAPIError as error:
         raise LedgerError(f"{name}: the database could not be migrated: {str(error.orig).strip()}. "
-                          "The role in DATABASE_URL must own the database.") from error
+                          "Nothing was changed. It must be empty or the ledger's own, and its role must own it.") from error
 
 
 def head() -> str:
