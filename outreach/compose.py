@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from core.settings import Settings
+from core.settings import Company, Settings
 from outreach import words
 from outreach.frame import FRAMES, Frame, base_language
 from outreach.keyed_hash import check_code, stop_token
@@ -70,7 +70,7 @@ def first_name(name: str | None) -> str | None:
     """Return what to call a customer by, or None: a name that holds a link or a number is not greeted."""
     clean = _clean(name)
     called = next((part for part in (clean or "").split() if not part.endswith(".")), None)
-    return called if called and len(called) <= NAME_AT_MOST and re.fullmatch(r"[^\W\d_][\w'’\-]*", called) else None
+    return called if called and len(called) <= NAME_AT_MOST and re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", called) else None
 
 
 def stop_url(settings: Settings, key: str) -> str:
@@ -93,7 +93,8 @@ def _skeleton(settings: Settings, playbook: Playbook, language: str, *, named: b
     if named:
         known["first_name"] = token("first_name")
     context = {"company": company, "language": language, "frame": frame, **_said(said, known)}
-    context |= _framed(frame, known | {"phone": company.phone or ""}, named=named) | {"stop_url": token("stop_url")}
+    context |= _framed(frame, known | {"phone": (company.phone or "").replace(" ", "\N{NO-BREAK SPACE}")}, named=named) | {"stop_url": token("stop_url")}
+    context["sender"] = _sender(company)
     text = wrapped(TEMPLATES.get_template("letter.txt").render(context).replace("\r", "")).strip() + "\n"
     html = TEMPLATES.get_template("letter.html").render(context)
     for name in PERSONAL:
@@ -107,6 +108,12 @@ def _skeleton(settings: Settings, playbook: Playbook, language: str, *, named: b
     )
     return Skeleton(playbook.issue, playbook.version, language, words.render(said.subject, known), text, html,
                     (company.name, company.from_address), company.reply_to, headers)  # fmt: skip
+
+
+def _sender(company: Company) -> str:
+    """Return name and postal address in one line."""
+    line = ", ".join(part.strip() for part in company.postal_address.splitlines() if part.strip())
+    return line if line.startswith(company.name) else f"{company.name}, {line}"
 
 
 def _said(said: Words, known: Mapping[str, str]) -> dict[str, object]:

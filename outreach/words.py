@@ -27,7 +27,7 @@ SAMPLE = {"first_name": "Maximiliane", "company": "Company", "website": "company
 
 LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 MONEY = r"(?:[€$£¥₹₽₺]|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|CAD|AUD|euros?|dollars?|pounds?|cents?|francs?)\b)"
-AMOUNT = re.compile(rf"{MONEY}\s*\d|\d[\d.,'\s]*{MONEY}", re.IGNORECASE)
+AMOUNT = re.compile(rf"{MONEY}\s*\d[\d.,']*|\d[\d.,'\s]*{MONEY}", re.IGNORECASE)
 
 ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 ENVIRONMENT.filters = {name: ENVIRONMENT.filters[name] for name in FILTERS}
