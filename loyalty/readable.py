@@ -8,6 +8,7 @@ import polars as pl
 from core.clock import moment_after
 from core.settings import Settings
 from feature_store.lake import last_closed
+from loyalty.wording import count
 
 POOLED = "pooled"
 
@@ -64,7 +65,7 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
 
 def why_not_yet(cell: dict, cut: Cut) -> str:
     """Say from which day a month's cell can be read, and how far its units are."""
-    months = f"{cell['horizon_months']} month{'s' if cell['horizon_months'] > 1 else ''}"
+    months = count(cell["horizon_months"], "month")
     so_far = "" if cell["over"] else " so far"
     progress = f"{cell['ready']} of {cell['units']} units{so_far} have had their {months}"
     if cell["over"] and cell["readable_from"] <= cut.at.date():

@@ -60,13 +60,17 @@ def latest(session: Session) -> list[Reading]:
     return list(session.scalars(select(Reading).distinct(*keys).order_by(*keys, Reading.revision.desc())))
 
 
-def table(settings: Settings, *, months: bool = False, exploratory: bool = True) -> list[dict[str, str]]:
-    """Return the newest readings as rows of text ready for printing: the pooled ones, or also each month's."""
+def table(settings: Settings, *, months: bool = False) -> list[Row]:
+    """Return the newest readings in the order to print them: the pooled ones, or also each month's.
+
+    Each has the ledger's figures, `primary` (the outcome the playbook promised), `promised` (and at the promised horizon),
+    and `said`: the same as text, one entry a column.
+    """
     with sessions(settings)() as session:
         rows = [as_row(reading) for reading in latest(session)]
-    chosen = [row for row in rows if (months or row["month"] == POOLED)
-              and (exploratory or row["detail"].get("primary_outcome"))]  # fmt: skip
-    return [printable(settings, row) for row in sorted(chosen, key=_for_reading)]
+    chosen = sorted((row for row in rows if months or row["month"] == POOLED), key=_for_reading)
+    return [row | {name: row["detail"][name] for name in ("primary", "promised")} | {"said": printable(settings, row)}
+            for row in chosen]  # fmt: skip
 
 
 def as_row(reading: Reading) -> Row:
@@ -75,7 +79,7 @@ def as_row(reading: Reading) -> Row:
 
 
 def _for_reading(row: Row) -> tuple:
-    return (row["issue"], not row["detail"].get("primary_outcome"), OUTCOMES.index(row["outcome"]), row["month"] != POOLED,
+    return (row["issue"], not row["detail"]["primary"], OUTCOMES.index(row["outcome"]), row["month"] != POOLED,
             row["month"], row["horizon_months"])  # fmt: skip
 
 
@@ -190,10 +194,9 @@ def _row(key: tuple, cell: Row, effects: dict[tuple, Row], cut: Cut, measure: Ro
 
 def _promise(key: tuple, measure: Row) -> Row:
     """Say whether this is what the playbook promised to be judged by, or exploratory."""
-    promised = measure.get("outcome") == key[-1]
-    horizon = measure.get("horizon_months", key[2])
-    return {"primary": bool(promised and horizon == key[2]), "primary_outcome": promised,
-            "measure": measure.get("version"), "smallest_effect": measure.get("smallest_effect") if promised else None}  # fmt: skip
+    primary = measure.get("outcome") == key[-1]
+    return {"primary": primary, "promised": primary and measure.get("horizon_months", key[2]) == key[2],
+            "measure": measure.get("version"), "smallest_effect": measure.get("smallest_effect") if primary else None}  # fmt: skip
 
 
 def _progress(cell: Row) -> Row:

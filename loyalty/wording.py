@@ -4,10 +4,14 @@ from typing import Any
 
 from core.settings import Settings
 
-UNIT = {"retained": "of units", "revenue": "a unit", "purchases": "a unit", "contacts": "a unit"}
 MORE = {"retained": ("more stayed", "fewer stayed"), "revenue": ("bought for more", "bought for less"),
         "purchases": ("bought more often", "bought less often"), "contacts": ("contacted us more", "contacted us less")}  # fmt: skip
 BETTER = {"retained": 1, "revenue": 1, "purchases": 1, "contacts": -1}
+
+
+def count(number: int, noun: str) -> str:
+    """Return "1 month", "6 months"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def amount(settings: Settings, outcome: str, value: float | None, *, signed: bool = False) -> str:
@@ -56,12 +60,13 @@ def sentence(settings: Settings, row: dict[str, Any]) -> str:
 def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
     """Return a reading as text, one entry a column, ready for a terminal."""
     outcome = row["outcome"]
-    mark = "" if row["detail"].get("primary_outcome") else " (exploratory)"
+    mark = "" if row["detail"]["primary"] else " (exploratory)"
+    read = row["detail"].get("months_read", 0)
     return {
         "issue": row["issue"],
         "outcome": outcome + mark,
-        "assigned in": row["month"] if row["month"] != "pooled" else f"{row['detail'].get('months_read', 0)} months pooled",
-        "after": f"{row['horizon_months']} month{'s' if row['horizon_months'] > 1 else ''}",
+        "assigned in": row["month"] if row["month"] != "pooled" else f"{count(read, 'month')} pooled",
+        "after": count(row["horizon_months"], "month"),
         "contacted": f"{row['n_contact']:,}",
         "held out": f"{row['n_hold_out']:,}",
         "mean contacted": amount(settings, outcome, row["mean_contact"]),
