@@ -18,13 +18,22 @@ def as_ids(given: pl.Series) -> pl.Series:
     return text.replace("", None)
 
 
+def as_yes_or_no(given: pl.Series) -> pl.Series:
+    """Return true, false, or empty where it is neither; 1 and 0, yes and no, t and f are understood."""
+    if given.dtype == pl.Boolean:
+        return given
+    words = as_ids(given).str.to_lowercase()
+    yes, no = words.is_in(_YES), words.is_in(_NO)
+    return pl.select(pl.when(yes).then(True).when(no).then(False)).to_series().alias(given.name)
+
+
 def convert(given: pl.Series, value: Value, kind: pl.DataType | None, formats: tuple[str, ...], zone: str) -> pl.Series:
     """Return `given` as the type the file or the lake settles (`kind`), else as what it looks like; misfits are empty."""
     target = TYPES[value.type] if value.type else kind or looks_like(given, scaled=value.scale is not None)
     if target == INSTANT:
         return read_times(given, formats, zone)[0]
     if target == pl.Boolean:
-        return _booleans(given)
+        return as_yes_or_no(given)
     if target == pl.String:
         return given.cast(pl.String)
     numbers = given.str.strip_chars().cast(pl.Float64, strict=False) if given.dtype == pl.String else given
@@ -101,17 +110,9 @@ def _same(given: pl.Series, wanted: tuple[object, ...]) -> pl.Series:
     found = pl.repeat(False, len(given), dtype=pl.Boolean, eager=True)
     for one in wanted:
         if isinstance(one, bool):
-            found |= (_booleans(given) == one).fill_null(False)
+            found |= (as_yes_or_no(given) == one).fill_null(False)
         elif isinstance(one, int | float):
             found |= (given.cast(pl.Float64, strict=False) == one).fill_null(False)
         else:
             found |= (given.cast(pl.String) == str(one)).fill_null(False)
     return found
-
-
-def _booleans(given: pl.Series) -> pl.Series:
-    if given.dtype == pl.Boolean:
-        return given
-    words = as_ids(given).str.to_lowercase()
-    yes, no = words.is_in(_YES), words.is_in(_NO)
-    return pl.select(pl.when(yes).then(True).when(no).then(False)).to_series().alias(given.name)
