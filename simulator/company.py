@@ -20,7 +20,7 @@ from simulator.people import People, at_the_start, from_frame, joining_in_week
 from simulator.today import Today
 from simulator.truth import Truth, load_truth
 
-START_STREAM, WEEK_STREAM, DAY_STREAM = range(3)
+START_STREAM, WEEK_STREAM, DAY_STREAM, LOOKS_STREAM = range(4)
 STATE = "state.parquet"
 BLOCK_DAYS = 28                     # days put into files together
 
@@ -105,8 +105,8 @@ class Company:
         if index % 7 == 0:
             self._begin_week(index // 7)
         on = self.first + timedelta(days=index)
-        rng = np.random.default_rng([self.seed, DAY_STREAM, index])
-        today = Today(index, on, self.people, self.truth, self.seed, rng)
+        rng, looks = (np.random.default_rng([self.seed, stream, index]) for stream in (DAY_STREAM, LOOKS_STREAM))
+        today = Today(index, on, self.people, self.truth, self.seed, rng, looks)
         leaving.step(today, messages.hazard_times(index, len(self.people)))
         signups.step(today)
         payments.step(today)

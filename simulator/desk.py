@@ -26,7 +26,7 @@ def step(today: Today, questions: Column) -> None:
 def open_tickets(today: Today, topic: str, who: Column) -> None:
     """Write a ticket for each row number of `who` that has not left; its amount is the minutes waited."""
     who = who[today.active[who]]
-    waited = today.rng.exponential(6.0, len(who)).round(1)
+    waited = today.looks.exponential(6.0, len(who)).round(1)
     today.sheets["contacts"].add(TOPICS.index(topic), who, today.seconds(len(who), 8, 20), value=waited)
 
 

@@ -58,7 +58,7 @@ class Study:
 def true_effects(company: Company, assignments: pl.DataFrame, messages: pl.DataFrame, day: date) -> pl.DataFrame:
     """Return issue, month ("2025-03" or "pooled"), horizon_months, n, retained_with, retained_without and effect.
 
-    `assignments`: customer_id, issue, arm (contact | hold_out), at, assigned_on, live (would a message really go out).
+    `assignments`: customer_id, issue, arm (contact | hold_out), at, live (would a message really go out).
     `messages`: customer_id, issue, at, state (accepted | held_out). Only units whose horizon has passed by `day` count.
     """
     units = with_days(assignments, company).filter(pl.col("who") >= 0)
@@ -72,11 +72,11 @@ def _of_issue(study: Study, day: date) -> pl.DataFrame:
     """Average the units of one issue whose horizon has passed, by month of assignment and pooled."""
     retained = pl.concat(_retained(study)).filter(pl.col("until") <= day + timedelta(days=1))
     by = ["month", "horizon_months"]
-    cuts = [retained.with_columns(month=month) for month in (pl.col("assigned_on").dt.strftime("%Y-%m"), pl.lit("pooled"))]
+    cuts = [retained.with_columns(month=month) for month in (pl.col("at").dt.strftime("%Y-%m"), pl.lit("pooled"))]
     means = {"n": pl.len().cast(pl.Int64), "retained_with": pl.col("with").mean(), "retained_without": pl.col("without").mean()}
     found = pl.concat([cut.group_by(by).agg(**means) for cut in cuts]).sort(by)
     effect = pl.col("retained_with") - pl.col("retained_without")
-    return found.with_columns(issue=pl.lit(study.issue), effect=effect).select(SCHEMA)
+    return found.with_columns(issue=pl.lit(study.issue), effect=effect).select(*SCHEMA)
 
 
 def _retained(study: Study) -> list[pl.DataFrame]:
@@ -94,7 +94,7 @@ def _retained(study: Study) -> list[pl.DataFrame]:
     left = study.company.people.left[study.units["who"].to_numpy()]
     there = left >= study.start                     # who had left before the draw is gone in both arms
     return [
-        study.units.select("assigned_on", until=ends[months], horizon_months=pl.lit(months, pl.Int64),
+        study.units.select("at", until=ends[months], horizon_months=pl.lit(months, pl.Int64),
                            **{name: pl.Series(np.exp(-lived[name, months]) * there) for name in arms})
         for months in HORIZONS_MONTHS
     ]  # fmt: skip

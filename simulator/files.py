@@ -63,7 +63,7 @@ def _timed(today: Today, source: str, columns: Rows) -> Rows:
     order = np.argsort(columns["second"], kind="stable")
     columns = {name: column[order] for name, column in columns.items()}
     n = len(order)
-    arrived = np.maximum(columns["second"], 0) + _lasts(source, columns) + today.rng.exponential(DELAY_SECONDS[source], n)
+    arrived = np.maximum(columns["second"], 0) + _lasts(source, columns) + today.looks.exponential(DELAY_SECONDS[source], n)
     midnight = int(datetime(today.on.year, today.on.month, today.on.day, tzinfo=UTC).timestamp())
     return {
         **columns,
@@ -84,11 +84,11 @@ def _lasts(source: str, columns: Rows) -> Column:
 def _with_dirt(today: Today, rows: Rows) -> Rows:
     """Add broken copies of a few rows: 1 no customer, 2 unknown kind, 3 negative amount or wrong currency."""
     n = len(rows["row"])
-    bad = min(int(today.rng.binomial(n, today.truth.dirt.bad_share)), int(n * MOST_BAD))
-    copied = today.rng.integers(0, max(n, 1), bad)
+    bad = min(int(today.looks.binomial(n, today.truth.dirt.bad_share)), int(n * MOST_BAD))
+    copied = today.looks.integers(0, max(n, 1), bad)
     broken = {name: column[copied] for name, column in rows.items()}
     broken["row"] = today.index * 1_000_000_000 + n + np.arange(bad, dtype=np.int64)
-    broken["bad"] = today.rng.integers(1, 4, bad).astype(np.int8)
+    broken["bad"] = today.looks.integers(1, 4, bad).astype(np.int8)
     return {name: np.concatenate([column, broken[name]]) for name, column in rows.items()}
 
 

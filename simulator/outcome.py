@@ -9,14 +9,14 @@ from core.settings import Settings
 from ledger.assignments import Assignment
 from ledger.database import sessions
 from ledger.messages import Message, State
+from ledger.verdicts import Verdict
 from simulator.company import Company
 from simulator.effect import true_effects
 
 STAMP = pl.Datetime("us", "UTC")
 Schema = dict[str, pl.DataType | pl.datatypes.DataTypeClass]
 MESSAGES: Schema = {"customer_id": pl.String, "issue": pl.String, "at": STAMP, "state": pl.String}
-ASSIGNMENTS: Schema = {"customer_id": pl.String, "issue": pl.String, "arm": pl.String, "at": STAMP, "assigned_on": pl.Date,
-               "live": pl.Boolean}  # fmt: skip
+ASSIGNMENTS: Schema = {"customer_id": pl.String, "issue": pl.String, "arm": pl.String, "at": STAMP, "live": pl.Boolean}  # fmt: skip
 
 
 def accepted_messages(settings: Settings) -> pl.DataFrame:
@@ -26,10 +26,10 @@ def accepted_messages(settings: Settings) -> pl.DataFrame:
 
 
 def known_truth(settings: Settings, company: Company, day: date) -> pl.DataFrame:
-    """Return the true average effect of the ledger's assignments on retention, over both arms, as known by `day`.
+    """Return the true average effect on retention of the ledger's assignments that passed the gate, over both arms.
 
     Columns: issue, month (of assignment, or "pooled"), horizon_months (1, 6, 18), n, retained_with, retained_without,
-    effect. A row is there once at least one unit's horizon has passed.
+    effect. A row is there once some unit's horizon has passed by the end of `day`.
     """
     told = pl.concat([_messages(settings, State.ACCEPTED), _messages(settings, State.HELD_OUT)])
     return true_effects(company, _assignments(settings), told, day)
@@ -44,7 +44,10 @@ def _messages(settings: Settings, state: State) -> pl.DataFrame:
 
 def _assignments(settings: Settings) -> pl.DataFrame:
     live = Assignment.mode != "shadow"
-    asked = select(Assignment.customer_id, Assignment.scope, Assignment.arm, Assignment.assigned_at,
-                   Assignment.assigned_on, live)  # fmt: skip
+    asked = (
+        select(Assignment.customer_id, Assignment.scope, Assignment.arm, Assignment.assigned_at, live)
+        .join(Verdict, Verdict.flag_id == Assignment.flag_id)
+        .where(Verdict.passed)
+    )
     with sessions(settings).begin() as session:
         return pl.DataFrame(session.execute(asked).all(), schema=ASSIGNMENTS, orient="row")

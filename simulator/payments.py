@@ -1,6 +1,6 @@
 """Invoices, payments, cards that expire, and the trouble `payment_failing`: service suspended after failed payments.
 
-Signs come first: a notice that the card expires (weeks before), then failed payments (about twelve days before).
+Signs come first: a notice that the card expires (weeks before), then failed payments (about thirteen days before).
 """
 
 import numpy as np
@@ -99,5 +99,5 @@ def _write(today: Today, kind: int, who: Column, *, price: bool = False) -> None
     who = who[today.active[who]]
     cents = price_cents(today, who) if price else np.nan
     hour = kind / 10                # an invoice comes before its payment, a failed payment before the suspension
-    today.sheets["billing"].add(kind, who, MORNING + (hour * 3600 + today.rng.random(len(who)) * 300).astype(np.int64),
+    today.sheets["billing"].add(kind, who, MORNING + (hour * 3600 + today.looks.random(len(who)) * 300).astype(np.int64),
                                 value=cents)

@@ -37,7 +37,7 @@ def _correct(today: Today) -> None:
     people, rules = today.people, today.truth.purchases
     due = ends_today(people.ordered + CORRECTED_AFTER_DAYS, today)
     due = due[today.active[due]]
-    tossed = today.rng.random(len(due))
+    tossed = today.looks.random(len(due))
     wrong = due[tossed < rules.corrected]
     people.order_cents[wrong] = (people.order_cents[wrong] * 0.9).astype(np.int32)
     _write(today, CORRECTED, wrong)

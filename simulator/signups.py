@@ -15,8 +15,9 @@ def step(today: Today) -> None:
     """Write who signed up today, on the first day also everybody who did before, and who moved to another plan."""
     people = today.people
     new = np.flatnonzero((people.joined == today.index) | ((people.joined < 0) & (today.index == 0)))
-    second = (people.joined[new].astype(np.int64) - today.index) * DAY_SECONDS + today.rng.integers(0, SMALL_HOURS, len(new))
+    second = (people.joined[new].astype(np.int64) - today.index) * DAY_SECONDS + today.looks.integers(0, SMALL_HOURS, len(new))
     today.sheets["customers"].add(SIGNUP, new, second, tag=people.plan[new])
-    moves = today.shown(today.chance(per_day(today.truth.population.plan_change)) & (people.joined < today.index))
+    moves = np.flatnonzero(today.chance(per_day(today.truth.population.plan_change)) & (people.joined < today.index))
     people.plan[moves] = (people.plan[moves] + today.rng.integers(1, len(PLANS), len(moves))) % len(PLANS)
+    moves = moves[today.active[moves]]
     today.sheets["customers"].add(PLAN_CHANGE, moves, today.seconds(len(moves)), tag=people.plan[moves])

@@ -40,7 +40,11 @@ class Sheet:
 
 @dataclass
 class Today:
-    """The day being made: `index` counted from the calendar's first day."""
+    """The day being made: `index` counted from the calendar's first day.
+
+    `rng` is for what happens, and is asked for everybody, those who left too: so the same happens whoever leaves.
+    `looks` is for how a row looks (its second, its delay), and is asked only for rows that are written.
+    """
 
     index: int
     on: date
@@ -48,6 +52,7 @@ class Today:
     truth: Truth
     seed: int
     rng: np.random.Generator
+    looks: np.random.Generator
     sheets: dict[str, Sheet] = field(default_factory=lambda: {name: Sheet() for name in SOURCES})
 
     @cached_property
@@ -70,7 +75,7 @@ class Today:
 
     def seconds(self, n: int, first_hour: float = 7, last_hour: float = 22) -> Column:
         """Draw `n` seconds of the day between two hours."""
-        return (self.rng.random(n) * (last_hour - first_hour) * 3600 + first_hour * 3600).astype(np.int64)
+        return (self.looks.random(n) * (last_hour - first_hour) * 3600 + first_hour * 3600).astype(np.int64)
 
     def worry(self, who: Column, issue: IssueTruth, *, struck: bool) -> None:
         """Raise the hazard of leaving of the row numbers `who`, from next week on: signs began, or the trouble struck."""

@@ -83,7 +83,7 @@ class Payment(Strict):
     short_share: Share
     short_fails: Share
     other_fails: Share
-    retry_days: tuple[int, int]
+    retry_days: tuple[Days, ...] = Field(min_length=1)
     suspended_from_days: Days
     dead_card_strikes: Share
     short_strikes: Share

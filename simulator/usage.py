@@ -88,10 +88,10 @@ def _write_sessions(today: Today, uses: Column) -> None:
     """Write the sessions; a few customers were offline and report theirs days late."""
     who = today.shown(uses)
     n = len(who)
-    late = today.rng.random(n) < today.truth.telemetry.offline_share
-    days_late = np.where(late, today.rng.integers(1, 7, n), 0)
+    late = today.looks.random(n) < today.truth.telemetry.offline_share
+    days_late = np.where(late, today.looks.integers(1, 7, n), 0)
     days_late = np.minimum(days_late, today.index - np.maximum(today.people.joined[who], 0))
-    minutes = np.exp(today.rng.normal(MINUTES_LOG_MEAN, MINUTES_LOG_SPREAD, n)) * _use_times(today)[who]
+    minutes = np.exp(today.looks.normal(MINUTES_LOG_MEAN, MINUTES_LOG_SPREAD, n)) * _use_times(today)[who]
     second = today.seconds(n, 6, 22) - days_late * 86_400
     today.sheets["telemetry"].add(SESSION, who, second, value=np.minimum(minutes, 90).round(1),
                                   tag=today.people.version[who])
