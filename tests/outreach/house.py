@@ -81,10 +81,10 @@ class House:
         with self.open.begin() as session:
             session.execute(insert(Customer), rows)
 
-    def flags(self, *customers, issue="payment_failing", day=DAY, state="approved", **details):
+    def flags(self, *customers, issue="payment_failing", day=DAY, cohort="approved", **details):
         """Flag customers of one cohort; return the flags' ids in the same order."""
         with self.open.begin() as session:
-            session.add(Cohort(issue=issue, day=day, size=len(customers), state=state, created_at=NOW, trimmed=[],
+            session.add(Cohort(issue=issue, day=day, size=len(customers), state=cohort, created_at=NOW, trimmed=[],
                                replay=details.get("replay", False)))  # fmt: skip
             rows = [{"customer_id": c, "issue": issue, "day": day, "probability": 0.5, "days_until": 9.0, "detector": "rule",
                      "reasons": ["a payment failed"], "evidence": {}, "state": "open", "created_at": NOW} | details

@@ -1,0 +1,185 @@
+"""The gate refuses for stated reasons, all of them, and cannot tell the arms apart."""
+
+from datetime import timedelta
+
+import pytest
+
+from ledger.flags import Flag
+from ledger.suppressions import Suppression
+from outreach.gate import RULES
+from outreach.keyed_hash import suppression_hash
+from outreach.kill_switch import pause, resume
+from outreach.plan import plan_day
+from outreach.send import send_due
+from tests.outreach.house import DAY, NOW
+
+
+def refused(house, flag):
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    return house.verdict(flag).reasons
+
+
+def suppression(subject, topic="all", reason="opt_out"):
+    return Suppression(subject=subject, topic=topic, reason=reason, since=NOW)
+
+
+def test_a_customer_with_nothing_against_them_passes(house):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+
+    assert refused(house, flag) == []
+    assert house.verdict(flag).passed
+
+
+def test_a_customer_we_know_nothing_about_is_not_written_to(house):
+    (flag,) = house.flags("nobody")
+
+    assert refused(house, flag) == ["no_address", "no_consent"]
+    assert house.message("nobody").state == "suppressed"
+    assert house.message("nobody").reasons == ["no_address", "no_consent"]
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"),
+    [
+        ({"address": None}, "no_address"), ({"address": "nobody"}, "no_address"), ({"address": "a b@example.org"}, "no_address"),
+        ({"address": "zoë@example.org"}, "no_address"), ({"address": "a@example.org\nbcc: b@example.org"}, "no_address"),
+        ({"consent": False}, "no_consent"),
+    ],
+)  # fmt: skip
+def test_contact_details_that_will_not_do(house, details, reason):
+    house.customers("ann", **details)
+    (flag,) = house.flags("ann")
+
+    assert refused(house, flag) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("details", "reason"), [({"replay": True}, "replay"), ({"state": "struck"}, "trouble_over"), ({"state": "over"}, "trouble_over")]
+)
+def test_a_flag_that_is_replayed_or_closed(house, details, reason):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+    house.change(Flag, {"id": flag}, **details)
+
+    assert refused(house, flag) == [reason]
+
+
+@pytest.mark.parametrize(("days", "reasons"), [(0, []), (3, []), (4, ["stale_score"]), (90, ["stale_score"])])
+def test_a_stale_score_never_sends(house, days, reasons):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+    plan_day(day=DAY, now=NOW + timedelta(days=days), settings=house.settings)
+
+    assert house.verdict(flag).reasons == reasons
+
+
+@pytest.mark.parametrize("topic", ["all", "payment_failing", "account notices"])
+@pytest.mark.parametrize("subject", ["ann", "ann@example.org"])
+def test_an_opt_out_holds_for_the_customer_and_the_address(house, subject, topic):
+    house.customers("ann", "bob")
+    flags = house.flags("ann", "bob")
+    house.add(suppression(subject, topic))
+
+    assert refused(house, flags[0]) == ["suppressed"]
+    assert house.verdict(flags[1]).passed
+
+
+def test_an_opt_out_of_another_topic_is_no_opt_out_of_this_one(house):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+    house.add(suppression("ann", "price notices"))
+
+    assert refused(house, flag) == []
+
+
+@pytest.mark.parametrize("subject", ["ann", "ann@example.org"])
+def test_the_erased_stay_suppressed_though_only_a_keyed_hash_is_left(house, subject):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+    house.add(suppression(suppression_hash(house.settings, subject), reason="erased"))
+
+    assert refused(house, flag) == ["suppressed"]
+
+
+def test_every_reason_is_recorded_not_only_the_first(house):
+    house.customers("ann", consent=False, address=None)
+    (flag,) = house.flags("ann")
+    house.add(suppression("ann"))
+    plan_day(day=DAY, now=NOW + timedelta(days=30), settings=house.settings)
+
+    assert house.verdict(flag).reasons == ["stale_score", "no_address", "no_consent", "suppressed"]
+
+
+@pytest.mark.parametrize("holdout", [1e-9, 0.5])
+def test_the_gate_is_blind_to_the_arm(house, holdout):
+    """Whoever would have been written to last week is left alone this week, whether they were held out or not."""
+    house.playbook(holdout=holdout)
+    house.playbook("other")
+    crowd = house.crowd(40)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    send_due(now=NOW, settings=house.settings)
+    week = timedelta(days=7)
+    again = house.flags(*crowd, issue="other", day=DAY + week)
+    plan_day(day=DAY + week, now=NOW + week, settings=house.settings)
+
+    assert [house.verdict(flag).reasons for flag in again] == [["quiet_days"]] * 40
+
+
+def test_after_its_quiet_days_a_playbook_speaks_again(house):
+    house.customers("ann")
+    later = timedelta(days=15)
+    house.flags("ann")
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    house.change(Flag, {"customer_id": "ann"}, state="over")
+    (flag,) = house.flags("ann", day=DAY + later)
+    plan_day(day=DAY + later, now=NOW + later, settings=house.settings)
+
+    assert house.verdict(flag).passed
+
+
+def test_a_unit_hears_from_us_only_so_often_in_four_weeks(house):
+    house.configure("[outreach]\nmessages_per_unit_28d = 1\ncontact_unit = 'account'")
+    house.customers("ann", "bob", unit_id="household")
+    house.flags("ann")
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    later = timedelta(days=20)
+    (flag,) = house.flags("bob", day=DAY + later)
+    plan_day(day=DAY + later, now=NOW + later, settings=house.settings)
+
+    assert house.verdict(flag).reasons == ["unit_limit_28d"]
+
+
+def test_one_message_per_address_and_day_whoever_shares_it(house):
+    house.customers("ann", "bob", address="home@example.org")
+    house.flags("ann", "bob")
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+
+    (stopped,) = house.messages(state="suppressed")
+    assert stopped.reasons == ["address_today"]
+
+
+def test_where_two_issues_compete_the_more_pressing_one_goes_out(house):
+    house.playbook("other")
+    house.customers("ann")
+    house.flags("ann", days_until=9.0)
+    (pressing,) = house.flags("ann", issue="other", days_until=2.0)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+
+    assert house.verdict(pressing).passed
+    (stopped,) = house.messages(state="suppressed")
+    assert (stopped.issue, stopped.reasons) == ("payment_failing", ["quiet_days", "address_today"])
+
+
+def test_while_paused_nothing_is_planned_and_the_cohort_waits(house):
+    house.crowd(3)
+    with house.open.begin() as session:
+        pause(session, actor="mia", note="wrong words", now=NOW)
+    assert plan_day(day=DAY, now=NOW, settings=house.settings)["cohorts"] == 0
+    with house.open.begin() as session:
+        resume(session, actor="mia", note="mended", now=NOW)
+    assert plan_day(day=DAY, now=NOW, settings=house.settings)["cohorts"] == 1
+
+
+def test_every_rule_says_why_it_refuses():
+    assert all(rule.__doc__.startswith("Refuse") for rule in RULES.values())
