@@ -21,17 +21,20 @@ class Strict(BaseModel):
 def load_toml(path: Path, model: type[Model], **known: Any) -> Model:
     """Return `path` as a `model`; keys in `known` (the file's name, say) are added. Raise ConfigError otherwise."""
     try:
-        return model(**known, **tomllib.loads(path.read_text(encoding="utf-8")))
+        stated = tomllib.loads(path.read_text(encoding="utf-8"))
+        for key in known.keys() & stated.keys():
+            raise ConfigError(f"{path}: key {key!r} is not written in the file: it is {known[key]!r}. Remove it.")
+        return model(**known, **stated)
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: the file does not exist. `beforehand init` writes a commented one.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: not valid TOML: {error}.") from error
     except ValidationError as error:
         raise ConfigError(_in_words(path, model, error)) from error
 
 
 def _in_words(path: Path, model: type[Strict], error: ValidationError) -> str:
-    problem = error.errors()[0]
+    problem = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")  # a misspelt key is also missing
     *parents, key = [*problem["loc"]] or ["file"]
     where = ".".join(str(part) for part in (*parents, key) if not _is_tag(part))
     if problem["type"] == "extra_forbidden":
