@@ -25,7 +25,10 @@ _CORRECTED: dict[str, pl.DataFrame] = {}
 
 @dataclass
 class Added:
-    """What became of the rows of a pull: `kept`, dropped by rule, and whether rows that were there are gone."""
+    """What became of the rows of a pull: `kept`, dropped by rule, and whether days pulled after it must be pulled again.
+
+    They must when rows they were compared with are gone, or when a correction came in before theirs.
+    """
 
     kept: int
     dropped: dict[str, int] = field(default_factory=dict)
@@ -40,9 +43,9 @@ def scan(settings: Settings, source: str, *, before: datetime, since: datetime |
     """
     uri = tables.place(settings, source)
     files = tables.live_files(uri)
-    if not files.height:
-        return pl.LazyFrame(schema=EMPTY)
     kinds = tables.schema(uri)
+    if not files.height:
+        return pl.LazyFrame(schema={name: kind for name, kind in kinds.items() if name not in INNER} or EMPTY)
     known = files.filter(pl.col("recorded_on") <= before.date(), pl.col("min.recorded_at") < before)
     wanted = known.filter(pl.col("min.occurred_at") < before)
     if since is not None:
@@ -73,12 +76,14 @@ def add(settings: Settings, source: str, rows: pl.DataFrame, *, first: date, las
     replaced = known.filter(open_rows)
     decided = versions.decide(rows, known.filter(~open_rows) if replaced.height else known)
     kept = decided.filter(pl.col("rule").is_null()).with_columns(recorded_on=pl.col("recorded_at").dt.date())
-    gone = replaced.join(kept, on=["event_hash", "content_hash", "recorded_at"], how="anti").height > 0
+    version = ["event_hash", "content_hash", "recorded_at"]
+    gone = replaced.join(kept, on=version, how="anti")
+    corrections = kept.filter("corrects").join(replaced, on=version, how="anti")
     if kept.height or replaced.height:
         predicate = f"batch >= '{first}' AND batch <= '{last}' AND recorded_on > '{closed}'"
         _commit(source, uri, kept.sort("recorded_on", "batch", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
     rules = decided.filter(pl.col("rule").is_not_null())["rule"].value_counts()
-    return Added(kept.height, dict(rules.iter_rows()), gone)
+    return Added(kept.height, dict(rules.iter_rows()), bool(gone.height or corrections.height))
 
 
 def schema(settings: Settings, source: str) -> dict[str, pl.DataType]:

@@ -142,9 +142,10 @@ def _record(settings: Settings, report: PullReport, signature: str) -> PullRepor
 
 
 def _pull_later_days_again(settings: Settings, source: Source, after: date) -> None:
-    """Rows that later days were compared with have changed: what was dropped there as seen before may be new now."""
-    done = lake.pulls(settings).filter(pl.col("source") == source.name, pl.col("first") > after)
+    """Pull the open days after a day whose rows changed: what was dropped there as seen before may be new now."""
+    after = max(after, lake.last_closed(settings, source.name) or after)
     if source.whole or not lake.later_batches(settings, source.name, after):
         return
+    done = lake.pulls(settings).filter(pl.col("source") == source.name, pl.col("first") > after)
     for first, last in done.select("first", "last").unique().sort("first").rows():
         pull_days(source.name, first=first, last=last, settings=settings)

@@ -70,11 +70,15 @@ def _decide_each(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _repeats(new: pl.DataFrame, known: pl.DataFrame) -> pl.Series:
-    """Return `n` of the rows that say what the row known just before them said."""
+    """Return `n` of the rows that say what the row known just before them said.
+
+    Only rows of the same or an earlier pulled day are built on: when such a day changes, the later ones are pulled again.
+    """
     chain = pl.concat([known.with_columns(n=pl.lit(None, dtype=pl.Int64)), new.select(*KEYS, pl.col("n").cast(pl.Int64))])
-    before = pl.col("content_hash").shift(1).over("event_hash")
     chain = chain.sort("event_hash", "recorded_at", "batch", "n", nulls_last=False)
-    return chain.filter(pl.col("n").is_not_null() & (pl.col("content_hash") == before))["n"]
+    before = {name: pl.col(name).shift(1).over("event_hash") for name in ("content_hash", "batch")}
+    same = (pl.col("content_hash") == before["content_hash"]) & (before["batch"] <= pl.col("batch"))
+    return chain.filter(pl.col("n").is_not_null() & same)["n"]
 
 
 def _read(paths: list[str]) -> pl.DataFrame:
