@@ -39,7 +39,9 @@ def _details(source: Source, settings: Settings, first: date, last: date) -> pl.
     if not rows.height:
         return pl.DataFrame(schema={**COLUMNS, "changed_at": INSTANT})
     rows, details = follow(source, settings, reader, rows), source.contact_details
-    theirs = {"customer_id": source.customer_id, **details.mapped} if details else {}
+    theirs: dict[str, str | bool | None] = {"customer_id": source.customer_id, **details.mapped} if details else {}
+    if details and isinstance(details.consent, bool):
+        theirs["consent"] = details.consent
     found = [_column(rows, name, theirs.get(name)) for name in COLUMNS]
     changed = rows[DAY].cast(INSTANT)
     if details and details.changed_at:
@@ -47,10 +49,10 @@ def _details(source: Source, settings: Settings, first: date, last: date) -> pl.
     return pl.DataFrame([*found, changed.alias("changed_at")])
 
 
-def _column(rows: pl.DataFrame, ours: str, theirs: str | None) -> pl.Series:
-    """Return a detail from a column, or from a text with columns in braces, such as "{id}@example.org"."""
-    if theirs is None:
-        return pl.repeat(None, rows.height, dtype=COLUMNS[ours], eager=True).alias(ours)
+def _column(rows: pl.DataFrame, ours: str, theirs: str | bool | None) -> pl.Series:
+    """Return a detail from a column, a text with columns in braces ("{id}@example.org"), or one answer for everybody."""
+    if theirs is None or isinstance(theirs, bool):
+        return pl.repeat(theirs, rows.height, dtype=COLUMNS[ours], eager=True).alias(ours)
     if ours == "consent":
         return as_yes_or_no(rows[theirs]).alias(ours)
     if "{" not in theirs:

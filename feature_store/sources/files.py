@@ -68,16 +68,27 @@ def lookup_table(source: Source, settings: Settings, lookup: Lookup) -> pl.DataF
 
 
 def matching(path: str) -> list[UPath]:
-    """Return the files at a path or glob, sorted."""
+    """Return the files at a path or glob, sorted. Raise SourceError when the place does not answer."""
     try:
-        place = UPath(path)
-        if not _GLOB & set(path):
-            return [place] if place.exists() else []
-        fixed = next(n for n, part in enumerate(place.parts) if _GLOB & set(part))
-        root = UPath(*place.parts[:fixed]) if is_local(place) else UPath(path[: path.index(place.parts[fixed])])
-        return sorted(root.glob("/".join(place.parts[fixed:])), key=str) if root.exists() else []
+        return _matching(path)
     except ImportError as error:
         raise MissingError(f"{path}: {error}. Install the file system's package (s3fs for s3://, gcsfs for gs://).") from error
+    except Exception as error:  # every object store fails in classes of its own
+        raise SourceError(f"{path}: it cannot be reached: {error}. Check the address and the access.") from error
+
+
+def _matching(path: str) -> list[UPath]:
+    place = _place(path)
+    if not _GLOB & set(path):
+        return [place] if place.exists() else []
+    fixed = next(n for n, part in enumerate(place.parts) if _GLOB & set(part))
+    root = UPath(*place.parts[:fixed]) if is_local(place) else _place(path[: path.index(place.parts[fixed])])
+    return sorted(root.glob("/".join(place.parts[fixed:])), key=str) if root.exists() else []
+
+
+def _place(path: str) -> UPath:
+    """Return a path whose file system remembers no listings: what arrived a minute ago must be seen."""
+    return UPath(path, use_listings_cache=False) if "://" in path else UPath(path)
 
 
 def read_file(file: UPath, source: Source) -> pl.DataFrame:

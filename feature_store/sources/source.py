@@ -121,13 +121,13 @@ class ContactDetails(Strict):
     language: str | None = None
     time_zone: str | None = None
     country: str | None = None
-    consent: str | None = None
+    consent: bool | str | None = None   # a column, or the same answer for everybody in this source
     changed_at: str | None = None
 
     @property
     def mapped(self) -> dict[str, str]:
         """Ours -> theirs, for the details this source knows."""
-        return {ours: theirs for ours, theirs in self if theirs is not None and ours != "changed_at"}
+        return {ours: theirs for ours, theirs in self if isinstance(theirs, str) and ours != "changed_at"}
 
 
 class Source(Strict):
