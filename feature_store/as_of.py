@@ -49,8 +49,8 @@ def compute(
     """
     features = list(features)
     found = _measured(features, frames, moment, roster)
-    columns = {f.name: _filled(f, found) for f in features}
-    return pl.DataFrame([roster["customer_id"], *(pl.Series(n, v, nan_to_null=True) for n, v in columns.items())])
+    numbers = pl.DataFrame({f.name: _filled(f, found) for f in features}).fill_nan(None)
+    return roster.select("customer_id").hstack(numbers)
 
 
 def _measured(

@@ -23,8 +23,8 @@ class Measure:
     """One aggregate of one source's rows per customer, over the `window_days` before the as-of moment.
 
     `kind` narrows the rows to one kind, `other_than` to every kind but those. Without `window_days` all known rows
-    count (attributes; `tenure` never has a window). `recency` and `tenure` are days, with their fraction, since the
-    newest and the oldest row. With `equals`, `last` is 1 where the newest value is that text, else 0.
+    count (attributes). `recency` is days, with their fraction, since the newest row; `tenure` since the first event of
+    the source that was ever recorded about the customer (see feature_store.roster). With `equals`, `last` is 1 where the newest value is that text, else 0.
     """
 
     source: str
@@ -135,14 +135,14 @@ def describe(feature: Feature) -> str:
 
 
 def _in_words(measure: Measure) -> str:
-    column, rows = _plain(measure.column or ""), _rows(measure)
+    column, rows = _plain((measure.column or "").removesuffix("_cents")), _rows(measure)
     within = f" in {measure.window_days} {'day' if measure.window_days == 1 else 'days'}" if measure.window_days else ""
     words = {
         "count": f"{rows}{within}",
-        "sum": f"{column} in all of {rows}{within}",
-        "mean": f"{column} on average of {rows}{within}",
-        "min": f"{column} at the lowest of {rows}{within}",
-        "max": f"{column} at the highest of {rows}{within}",
+        "sum": f"{column} in total from {rows}{within}",
+        "mean": f"{column} on average from {rows}{within}",
+        "min": f"{column} at the least from {rows}{within}",
+        "max": f"{column} at the most from {rows}{within}",
         "last": f"{column} at the last of {rows}",
         "distinct_days": f"days with {rows}{within}",
         "recency": f"days since the last of {rows}",
@@ -150,15 +150,13 @@ def _in_words(measure: Measure) -> str:
     }
     if measure.equals is not None:
         return f"{column} is {measure.equals}"
-    return column if measure.kind is None and measure.aggregate == "last" and not within else words[measure.aggregate]
+    return column if measure.aggregate == "last" and not within else words[measure.aggregate]
 
 
 def _rows(measure: Measure) -> str:
     if measure.other_than:
         return f"other {_plain(measure.source)} events"
-    if measure.kind is None:
-        return f"{_plain(measure.source)} events"
-    return f"{_plain(measure.kind)} events"
+    return f"{_plain(measure.kind or measure.source)} events"
 
 
 def _plain(name: str) -> str:

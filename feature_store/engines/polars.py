@@ -100,18 +100,18 @@ class Tally:
 
     def _numbers(self, column: str) -> tuple[Values, NDArray[np.bool_]]:
         """Return a column's numbers and where it has one; not-a-number counts as none."""
-        make = lambda: self.rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()  # noqa: E731
+        make = lambda: self.rows[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         numbers = self._once(f"column {column}", make)
         return numbers, self._once(f"there {column}", lambda: ~np.isnan(numbers))
 
     def _present(self, measure: Measure) -> Values:
         _, there = self._numbers(str(measure.column))
-        make = lambda: np.bincount(self._cell[there], minlength=self._cells())  # noqa: E731
+        make = lambda: np.bincount(self._cell[there], minlength=self._cells())
         return self._total(f"present {measure.column}", measure, make)
 
     def _added(self, measure: Measure) -> Values:
         numbers, there = self._numbers(str(measure.column))
-        make = lambda: np.bincount(self._cell[there], numbers[there], minlength=self._cells())  # noqa: E731
+        make = lambda: np.bincount(self._cell[there], numbers[there], minlength=self._cells())
         return self._total(f"sum {measure.column}", measure, make)
 
     def _sum(self, measure: Measure) -> Values:
@@ -176,7 +176,7 @@ class Tally:
         """Count days in UTC; one the window cuts in two counts when a row stands in its inner part."""
         everywhen = replace(measure, aggregate="recency", window_days=None)
         days = self._once(("days", everywhen), lambda: self._days_by_band(self._rows_of(everywhen)))
-        found = days[int(np.searchsorted(self.edges, measure.window_days))]
+        found = days[int(np.searchsorted(self.edges, measure.window_days or 0))]
         return _missing_where(found == 0, found)
 
     def _days_by_band(self, chosen: NDArray[np.bool_]) -> Values:

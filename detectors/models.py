@@ -1,0 +1,135 @@
+"""Keep a model with everything needed to trust it again: models/<sha>/model.skops and card.json.
+
+The card holds the definitions of its features, the library versions, and golden rows: made-up customers (each number
+drawn from another row, so that no row is anybody) with the probabilities they must be given.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from upath import UPath
+
+from core.errors import ModelError
+from core.settings import Settings
+from core.storage import write_whole
+from detectors.detector import Detector, Model, Numbers
+from feature_store.feature import declaration
+from feature_store.feature_set import FeatureSet
+
+LIBRARIES = ("scikit-learn", "skops", "numpy")
+GOLDEN_ROWS = 20
+TOLERANCE = 1e-6
+TRUSTED = [  # what a stored model may be made of beyond the plain types that skops knows
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.link.LogitLink",
+    "sklearn._loss.loss.HalfBinomialLoss",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn._loss._loss.CyHalfBinomialLoss",
+]
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A loaded model and what its card says."""
+
+    sha: str
+    model: Model
+    card: dict[str, Any]
+
+
+def store(settings: Settings, model: Model, card: dict[str, Any], frozen: FeatureSet, sample: Numbers) -> str:
+    """Write the model and its card; return its sha, the same whenever the same data taught the same model."""
+    listed = {f.name: declaration(f) for f in frozen.features}
+    card = {
+        **card,
+        "feature_set": frozen.version,
+        "features": [listed[name] for name in model.features],
+        "libraries": {name: version(name) for name in LIBRARIES},
+        "golden": _golden(model, sample),
+    }
+    sha = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:16]
+    folder = settings.place("models", sha)
+    if not (folder / "card.json").exists():  # written last: a folder with a card is whole
+        import skops.io
+
+        write_whole(folder / "model.skops", skops.io.dumps(model.parts()))
+        write_whole(folder / "card.json", json.dumps(card, indent=1).encode())
+    return sha
+
+
+def _golden(model: Model, sample: Numbers) -> dict[str, Any]:
+    """Return made-up rows and their probabilities; every column is shuffled by itself."""
+    rng, rows = np.random.default_rng(0), np.zeros((min(GOLDEN_ROWS, len(sample)), sample.shape[1]), dtype=np.float32)
+    for column in range(sample.shape[1]):
+        rows[:, column] = rng.choice(sample[:, column], len(rows))
+    half = np.arange(len(rows)) & 1
+    return {
+        "rows": [[None if np.isnan(v) else float(v) for v in row] for row in rows],
+        "probability": [round(float(p), 9) for p in model.probability(rows, half)],
+    }
+
+
+def load(settings: Settings, sha: str, detector: Detector, frozen: FeatureSet) -> Stored:
+    """Return a model, checked against the features it will be given; raise ModelError when anything differs."""
+    folder = settings.root.joinpath("models", sha)
+    stored = _load(str(settings.root), sha, detector, folder)
+    for problem in _differing(stored.card, frozen):
+        raise ModelError(f"{folder}: {problem} in feature set {frozen.version}. Train again: beforehand train.")
+    return stored
+
+
+def fits(settings: Settings, sha: str, frozen: FeatureSet) -> bool:
+    """Whether every feature of a stored model is in a feature set and computed the same way."""
+    card = settings.root.joinpath("models", sha, "card.json")
+    return card.exists() and not _differing(json.loads(card.read_text()), frozen)
+
+
+def _differing(card: dict[str, Any], frozen: FeatureSet) -> list[str]:
+    given = {f.name: json.loads(json.dumps(declaration(f))) for f in frozen.features}
+    return [f"feature {f['name']!r} {'is defined differently' if f['name'] in given else 'does not exist'}"
+            for f in card["features"] if given.get(f["name"]) != f]  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
+    """Read and check a model once a process."""
+    import skops.io
+
+    try:
+        card = json.loads((folder / "card.json").read_text())
+        content = (folder / "model.skops").read_bytes()
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: the model's files are not there. Train again: beforehand train.") from error
+    _check_libraries(folder, card)
+    unknown = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+    if unknown:
+        raise ModelError(f"{folder}: holds types that are not trusted: {', '.join(sorted(unknown))}. Train again.")
+    names = tuple(feature["name"] for feature in card["features"])
+    model = detector.restore(names, skops.io.loads(content, trusted=TRUSTED))
+    _check_golden(folder, card, model)
+    return Stored(sha, model, card)
+
+
+def _check_libraries(folder: UPath, card: dict[str, Any]) -> None:
+    for name, trained_with in card["libraries"].items():
+        if version(name) != trained_with:
+            raise ModelError(f"{folder}: trained with {name} {trained_with}, here is {version(name)}. Train again: "
+                             "beforehand train.")  # fmt: skip
+
+
+def _check_golden(folder: UPath, card: dict[str, Any], model: Model) -> None:
+    rows = np.array([[np.nan if v is None else v for v in row] for row in card["golden"]["rows"]], dtype=np.float32)
+    wanted: NDArray[np.float64] = np.array(card["golden"]["probability"])
+    if not len(rows):
+        return
+    off = float(np.abs(model.probability(rows, np.arange(len(rows)) & 1) - wanted).max())
+    if off > TOLERANCE:
+        raise ModelError(f"{folder}: golden rows come out {off:.2g} away from what was trained. Train again: "
+                         "beforehand train.")  # fmt: skip

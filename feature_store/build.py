@@ -1,0 +1,76 @@
+"""Vectors: one row per known customer as of a day, kept as they were scored.
+
+vectors/<version>/<day>.parquet holds customer_id, as_of and the features of that set, as 32-bit numbers. A closed day's
+vectors never change, so a file that is there is used as it is.
+"""
+
+from datetime import date, timedelta
+from io import BytesIO
+
+import polars as pl
+from upath import UPath
+
+from core.clock import as_day, moment_after
+from core.errors import MissingError
+from core.settings import Settings, current
+from core.storage import write_whole
+from feature_store import lake
+from feature_store.as_of import compute, windows
+from feature_store.defaults import freeze
+from feature_store.feature_set import FeatureSet, in_use, load
+from feature_store.roster import roster
+from feature_store.sources.source import load_sources
+
+
+def build_day(*, day: date | str, settings: Settings | None = None) -> str:
+    """Build the vectors as of a closed day, unless they are there; return their path. Freezes a first feature set."""
+    settings = settings or current()
+    day = as_day(day)
+    path = _path(settings, day, _set(settings, day, None))
+    if not path.exists():
+        _build(settings, day, _set(settings, day, None), path)
+    return str(path)
+
+
+def vectors(settings: Settings, day: date, version: str | None = None) -> pl.DataFrame:
+    """Return the vectors as of a day in the feature set `version` (default: the one in use); build what is missing."""
+    frozen = _set(settings, day, version)
+    path = _path(settings, day, frozen)
+    return read(str(path)) if path.exists() else _build(settings, day, frozen, path)
+
+
+def read(path: str) -> pl.DataFrame:
+    """Return the vectors in a file that `build_day` named."""
+    with UPath(path).open("rb") as file:
+        return pl.read_parquet(file)
+
+
+def feature_set_of(settings: Settings, path: str) -> FeatureSet:
+    """Return the feature set that the vectors in this file were built from."""
+    return load(settings, UPath(path).parent.name)
+
+
+def _set(settings: Settings, day: date, version: str | None) -> FeatureSet:
+    if version is not None:
+        return load(settings, version)
+    return in_use(settings, day) or freeze(settings, day)
+
+
+def _path(settings: Settings, day: date, frozen: FeatureSet) -> UPath:
+    return settings.root.joinpath("vectors", frozen.version, f"{day}.parquet")
+
+
+def _build(settings: Settings, day: date, frozen: FeatureSet, path: UPath) -> pl.DataFrame:
+    closed = lake.last_closed(settings)
+    if closed is None or day > closed:
+        until = f"closed until {closed}" if closed else "closed for no day yet"
+        raise MissingError(f"Vectors as of {day}: the lake is {until}. Pull and close the day first: beforehand pull.")
+    moment = moment_after(day)
+    frames = {s: lake.scan(settings, s, before=moment, since=moment - timedelta(days=since) if since else None)
+              for s, since in windows(frozen.features).items()}  # fmt: skip
+    found = compute(frozen.features, frames, moment, roster(settings, load_sources(settings), moment))
+    built = found.select("customer_id", pl.lit(day).alias("as_of"), pl.col(frozen.names).cast(pl.Float32))
+    content = BytesIO()
+    built.write_parquet(content, compression="zstd", compression_level=1)
+    write_whole(path, content.getvalue())
+    return built

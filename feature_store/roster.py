@@ -1,0 +1,57 @@
+"""The roster: every customer known at a moment, and since when in each source.
+
+A customer is known from the first event about them that was ever recorded; a later correction of that very event does
+not unmake the acquaintance. Files of the lake never change, so a process reads each once and keeps, per customer, only
+the rows that were earlier than all recorded before them.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import polars as pl
+
+from core.settings import Settings
+from feature_store import tables
+
+INSTANT = pl.Datetime("us", "UTC")
+STAIRS: dict[str, pl.DataType] = {"customer_id": pl.String(), "recorded_at": INSTANT, "occurred_at": INSTANT}
+_KEPT: dict[str, tuple[set[str], pl.DataFrame]] = {}
+
+
+def roster(settings: Settings, sources: Iterable[str], moment: datetime) -> pl.DataFrame:
+    """Return customer_id, sorted, and one column a source: when the customer's first event there occurred."""
+    seen = {source: since_when(_stairs(tables.place(settings, source)), moment) for source in sources}
+    ids = [found.select("customer_id") for found in seen.values()]
+    everyone = (pl.concat(ids) if ids else pl.DataFrame(schema={"customer_id": pl.String})).unique().sort("customer_id")
+    for source, found in seen.items():
+        named = found.rename({"first_at": source})
+        everyone = everyone.join(named, on="customer_id", how="left", maintain_order="left")
+    return everyone
+
+
+def stairs(rows: pl.DataFrame) -> pl.DataFrame:
+    """Keep the rows that occurred before every row of the customer recorded earlier: all that `since_when` needs."""
+    ordered = rows.sort("recorded_at", "occurred_at")
+    earlier = pl.col("occurred_at").cum_min().shift(1).over("customer_id")
+    return ordered.filter((pl.col("occurred_at") < earlier).fill_null(True))
+
+
+def since_when(stairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
+    """Return customer_id and `first_at` of those with a row recorded and occurred before the moment."""
+    known = stairs.filter(pl.col("recorded_at") < moment, pl.col("occurred_at") < moment)
+    return known.group_by("customer_id").agg(first_at=pl.col("occurred_at").min())
+
+
+def _stairs(uri: str) -> pl.DataFrame:
+    files = tables.live_files(uri)
+    live = set(files["path"]) if files.height else set()
+    seen, kept = _KEPT.get(uri, (set(), pl.DataFrame(schema=STAIRS)))
+    if not seen <= live:  # files were replaced: what was read of them no longer counts
+        seen, kept = set(), pl.DataFrame(schema=STAIRS)
+    if live - seen:
+        new = tables.scan_files(sorted(live - seen)).filter(~pl.col("deleted"))
+        rows = new.select(pl.col(name).cast(kind) for name, kind in STAIRS.items())
+        lowest = rows.group_by("customer_id", "recorded_at").agg(pl.col("occurred_at").min())
+        kept = stairs(pl.concat([kept, lowest.select(*STAIRS).collect()]))
+    _KEPT[uri] = (live, kept)
+    return kept
