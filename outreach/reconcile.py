@@ -5,9 +5,8 @@ flagged = sent + refused + uncertain + planned + held out + suppressed + shadow 
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import polars as pl
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -16,15 +15,23 @@ from core.errors import LedgerError
 from core.settings import Settings, current
 from ledger.database import sessions
 
+if TYPE_CHECKING:
+    import polars as pl
+
 PARTS = ("sent", "refused", "uncertain", "planned", "held_out", "suppressed", "shadow", "waiting", "trimmed", "rejected",
          "replay")  # fmt: skip
 SHOWN = 5
 
 
-def reconcile(settings: Settings, *, issue: str | None = None, day: date | str | None = None) -> pl.DataFrame:
+def reconcile(settings: Settings, *, issue: str | None = None, day: date | str | None = None) -> "pl.DataFrame":
     """Return one row a cohort: issue, day, flagged and its PARTS. Raise LedgerError that lists what does not add up."""
+    import polars as pl  # half a second: the send loop audits without it
+
     with sessions(settings).begin() as session:
-        return audit(session, issue=issue, days=None if day is None else [as_day(day)])
+        rows = audit(session, issue=issue, days=None if day is None else [as_day(day)])
+    names = ["issue", "day", "flagged", *PARTS]
+    schema: dict[str, Any] = {"issue": pl.String, "day": pl.Date} | {name: pl.Int64 for name in names[2:]}
+    return pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
 
 
 def reconcile_all(*, settings: Settings | None = None) -> int:
@@ -32,7 +39,7 @@ def reconcile_all(*, settings: Settings | None = None) -> int:
     return reconcile(settings or current()).height
 
 
-def audit(session: Session, *, issue: str | None = None, days: Iterable[date] | None = None) -> pl.DataFrame:
+def audit(session: Session, *, issue: str | None = None, days: Iterable[date] | None = None) -> list[dict[str, Any]]:
     """Return one row a cohort of an issue and of `days` (None: all), or raise LedgerError."""
     chosen = {"issue": issue, "days": None if days is None else sorted(set(days))}
     rows = [dict(row) for row in session.execute(COUNTS, chosen).mappings()]
@@ -42,9 +49,7 @@ def audit(session: Session, *, issue: str | None = None, days: Iterable[date] | 
         more = f" ... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise LedgerError("the ledger does not reconcile: " + "; ".join(problems[:SHOWN]) + more +
                           ". Nothing more is sent for these days until the rows are mended.")
-    names = ["issue", "day", "flagged", *PARTS]
-    schema: dict[str, Any] = {"issue": pl.String, "day": pl.Date} | {name: pl.Int64 for name in names[2:]}
-    return pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
+    return rows
 
 
 def _mismatches(row: dict[str, Any]) -> list[str]:

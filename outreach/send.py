@@ -58,6 +58,7 @@ class Sender:
         """Open the ledger and keep what every batch needs."""
         self.composer = Composer(self.settings)
         self.open: sessionmaker[Session] = sessions(self.settings)
+        self.told_to_wait = False
         self.lease = timedelta(seconds=self.settings.outreach.lease_seconds)
 
     def now(self) -> datetime:
@@ -68,9 +69,7 @@ class Sender:
         """Send what is due until nothing is left, or a provider asks for patience."""
         last = self.now() + PLAYED
         self._prepare()
-        while not self._stopped():
-            if self.counts["deferred_by_provider"]:
-                break
+        while not self.told_to_wait and not self._stopped():
             if not self._batch() and not self._jump(last):
                 break
         return Counter({name: n for name, n in self.counts.items() if n})
@@ -168,7 +167,7 @@ class Sender:
         receipts = channel(name).send(letters, settings=self.settings, now=self.now())
         with self.open.begin() as session:
             self._record(session, [self._result(receipt, of_key[receipt.key]) for receipt in receipts])
-        self.counts["deferred_by_provider"] += sum(receipt.status == Status.DEFERRED for receipt in receipts)
+        self.told_to_wait |= any(receipt.status == Status.DEFERRED for receipt in receipts)
         broken = [receipt for receipt in receipts if receipt.broken]
         if broken:
             raise DeliveryError(f"{name}: {broken[0].reason} {len(broken)} messages were given back and are tried again later.")

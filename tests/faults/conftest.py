@@ -1,4 +1,4 @@
-"""What the tests of faults stand on: a company in the test's own ledger, and a provider on this machine."""
+"""What the fault tests stand on: a company in the test's own ledger, and a provider on this machine."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.outreach.provider import Provider
 
 @pytest.fixture
 def house(settings):
-    """A company with a live playbook that holds out half, and nobody in it yet."""
+    """A company with a live playbook, and nobody in it yet."""
     return House(settings)
 
 

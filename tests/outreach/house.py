@@ -1,6 +1,5 @@
 """A company with customers, flags and playbooks, written straight into the test's ledger and configuration."""
 
-import os
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
@@ -147,8 +146,3 @@ class House:
 def minutes(n):
     """Return a stretch of time."""
     return timedelta(minutes=n)
-
-
-def environment(settings, **more):
-    """Return the environment in which another process finds the same configuration and ledger."""
-    return os.environ | {"BEFOREHAND_CONFIG": str(settings.folder), "PYTHONPATH": "."} | more

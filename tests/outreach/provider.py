@@ -7,6 +7,52 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+class Handler(BaseHTTPRequestHandler):
+    """Speaks HTTP for the provider its server belongs to."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        with self.server.provider.lock:
+            self.server.provider.requests.append((dict(self.headers), body))
+            behaviour = self.server.provider.behaviours.pop(0) if self.server.provider.behaviours else "accept"
+        status, _, rest = behaviour.partition(" ")
+        if status.isdigit():
+            self._answer(int(status), {"errors": [{"message": "told to", "field": None}]}, json.loads(rest or "{}"))
+        elif behaviour == "accept":
+            self._accept(body)
+        else:
+            self._say_nothing(body, take="take" in behaviour, hang="hang" in behaviour)
+
+    def _accept(self, body):
+        if complaint := self.server.provider.complaint(body):
+            self._answer(400, {"errors": [complaint]}, {})
+            return
+        self.server.provider.take(body)
+        self.server.provider.on_take()
+        self._answer(202, None, {"X-Message-Id": f"provider-{len(self.server.provider.requests)}"})
+
+    def _say_nothing(self, body, *, take, hang):
+        if take:
+            self.server.provider.take(body)
+        if hang:
+            time.sleep(self.server.provider.hang_seconds)
+        self.close_connection = True
+
+    def _answer(self, status, body, headers):
+        content = b"" if body is None else json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
 class Provider:
     """Answers each request with the next of `behaviours` (then always `accept`), and keeps what it took."""
 
@@ -16,8 +62,10 @@ class Provider:
         self.received = Counter()    # our message id -> how often it was taken for delivery
         self.delivered = {}          # our message id -> (to, subject, text, html) with its values put in
         self.hang_seconds = 3
+        self.on_take = lambda: None  # called when a request was taken and is not answered yet
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.provider = self
         self.server.daemon_threads = True
         self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
 
@@ -61,48 +109,3 @@ class Provider:
         if any(len(json.dumps(person["custom_args"])) > 10_000 for person in people):
             return {"message": "custom_args too large", "field": "personalizations"}
         return None
-
-
-def _handler(provider):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            with provider.lock:
-                provider.requests.append((dict(self.headers), body))
-                behaviour = provider.behaviours.pop(0) if provider.behaviours else "accept"
-            status, _, rest = str(behaviour).partition(" ")
-            if behaviour == "hang":
-                time.sleep(provider.hang_seconds)
-                self.close_connection = True
-            elif behaviour == "drop":
-                self.close_connection = True
-            elif behaviour == "take, then drop":
-                provider.take(body)
-                self.close_connection = True
-            elif behaviour == "take, then hang":
-                provider.take(body)
-                time.sleep(provider.hang_seconds)
-                self.close_connection = True
-            elif status.isdigit():
-                self._answer(int(status), {"errors": [{"message": "told to", "field": None}]}, json.loads(rest or "{}"))
-            elif complaint := provider.complaint(body):
-                self._answer(400, {"errors": [complaint]}, {})
-            else:
-                provider.take(body)
-                self._answer(202, None, {"X-Message-Id": f"provider-{len(provider.requests)}"})
-
-        def _answer(self, status, body, headers):
-            content = b"" if body is None else json.dumps(body).encode()
-            self.send_response(status)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_):
-            pass
-
-    return Handler

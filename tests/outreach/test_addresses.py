@@ -1,15 +1,16 @@
 """Contact details arrive in one form, once, and the erased do not come back."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 import pytest
 from sqlalchemy import select
 
 from core.errors import ConfigError
+from feature_store.pull import pull_days
 from ledger.customers import Customer
 from ledger.suppressions import Suppression
-from outreach.addresses import write
+from outreach.addresses import sync_day, write
 from outreach.keyed_hash import suppression_hash
 from tests.outreach.house import NOW
 
@@ -17,6 +18,16 @@ DETAILS = pl.DataFrame({
     "customer_id": ["c1", "c2", "c3"], "name": ["Ann", " Bob ", ""], "address": [" Ann@Example.ORG ", "home@example.org", ""],
     "language": ["de", None, "en"], "time_zone": ["Europe/Berlin", None, None], "country": ["de", "us", None],
 })  # fmt: skip
+
+SOURCE = """
+role        = "customers"
+path        = "{root}/{day}.csv"
+customer_id = "account"
+
+[contact_details]
+name    = "name"
+address = "mail"
+"""
 
 
 def sync(house, details=DETAILS, now=NOW):
@@ -69,6 +80,30 @@ def test_an_account_is_the_unit_where_settings_say_so(house):
     sync(house, DETAILS.with_columns(unit_id=pl.Series(["a1", "a1", None])))
 
     assert [c.unit_id for c in customers(house).values()] == ["a1", "a1", "c3"]
+
+
+def test_what_a_later_day_does_not_say_stays_as_it_was(house):
+    house.configure("[outreach]\ncontact_unit = 'address'")
+    sync(house)
+    sync(house, pl.DataFrame({"customer_id": ["c1"], "phone": ["+49 40 1"], "consent": [False]}))
+    found = customers(house)["c1"]
+
+    assert (found.address, found.unit_id, found.phone, found.consent) == ("ann@example.org", "ann@example.org", "+49 40 1", False)
+
+
+def test_a_day_brings_what_its_sources_say_since_the_last_one(house):
+    root = house.settings.root
+    (house.settings.folder / "sources" / "customers.toml").write_text(SOURCE)
+    for day, rows in {"2026-03-30": "a1,Ann,ANN@example.org\na2,Bob,bob@example.org\n", "2026-03-31": "a2,Bob,bert@example.org\n"}.items():
+        (root / f"{day}.csv").write_text("account,name,mail\n" + rows)
+    first = date(2026, 3, 30)
+    pull_days("customers", first=first, last=first, settings=house.settings)
+
+    assert sync_day(day=first, now=NOW, settings=house.settings) == 2
+    assert sync_day(day="2026-03-31", now=NOW, settings=house.settings) == 1
+    assert sync_day(day="2026-03-31", now=NOW, settings=house.settings) == 0
+    assert [c.address for c in customers(house).values()] == ["ann@example.org", "bert@example.org"]
+    assert all(c.consent for c in customers(house).values())
 
 
 @pytest.mark.parametrize("subject", ["c1", "ann@example.org"])
