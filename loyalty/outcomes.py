@@ -38,7 +38,7 @@ def analysis_set(session: Session, *, before: datetime) -> pl.DataFrame:
         .where(Assignment.scope != PROGRAMME, Assignment.assigned_at < before)
         .order_by(Assignment.scope, Assignment.unit_id, Assignment.assigned_at)
     )
-    units = pl.DataFrame([tuple(row) for row in session.execute(drawn)], schema=UNITS, orient="row")
+    units = pl.DataFrame([tuple(row) for row in session.execute(drawn)], schema=pl.Schema(UNITS), orient="row")
     starts_on = pl.col("assigned_at").dt.date()
     return units.with_columns(
         starts_on.alias("starts_on"),

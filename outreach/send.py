@@ -28,6 +28,7 @@ from outreach.reconcile import audit
 
 GATE_LOCK = 0x67617465  # any number nobody else uses: "gate"
 LATER = timedelta(minutes=15)
+PLAYED_BATCH = 1000  # the mailbox leaves no doubt, so a batch that is lost costs nothing
 PLAYED = timedelta(days=1)  # how far a played morning's clock may run on to messages due later that day
 STATES = {Status.ACCEPTED: State.ACCEPTED, Status.REFUSED: State.REFUSED, Status.UNCERTAIN: State.UNCERTAIN,
           Status.DEFERRED: State.PLANNED}  # fmt: skip
@@ -59,6 +60,7 @@ class Sender:
         self.composer = Composer(self.settings)
         self.open: sessionmaker[Session] = sessions(self.settings)
         self.told_to_wait = False
+        self.batch = PLAYED_BATCH if self.played else self.settings.outreach.batch
         self.lease = timedelta(seconds=self.settings.outreach.lease_seconds)
 
     def now(self) -> datetime:
@@ -110,7 +112,7 @@ class Sender:
     def _batch(self) -> bool:
         """Claim, judge, call and record one batch; return whether there was anything to claim."""
         with self.open.begin() as session:
-            claimed = claim_due(session, now=self.now(), lease=self.lease, limit=self.settings.outreach.batch)
+            claimed = claim_due(session, now=self.now(), lease=self.lease, limit=self.batch)
         if not claimed:
             return False
         with self.open.begin() as session:

@@ -25,14 +25,14 @@ def accepted_messages(settings: Settings) -> pl.DataFrame:
     return found.select("customer_id", "issue", "at").sort("at", "customer_id", "issue")
 
 
-def known_truth(settings: Settings, company: Company, day: date) -> pl.DataFrame:
+def known_truth(settings: Settings, company: Company, day: date | None = None) -> pl.DataFrame:
     """Return the true average effect on retention of the ledger's assignments that passed the gate, over both arms.
 
     Columns: issue, month (of assignment, or "pooled"), horizon_months (1, 6, 18), n, retained_with, retained_without,
-    effect. A row is there once some unit's horizon has passed by the end of `day`.
+    effect. A row is there once some unit's horizon has passed by the end of `day` (the last day written when not given).
     """
     told = pl.concat([_messages(settings, State.ACCEPTED), _messages(settings, State.HELD_OUT)])
-    return true_effects(company, _assignments(settings), told, day)
+    return true_effects(company, _assignments(settings), told, day or company.written_until or company.first)
 
 
 def _messages(settings: Settings, state: State) -> pl.DataFrame:

@@ -181,15 +181,15 @@ class Tally:
 
     def _days_by_band(self, chosen: NDArray[np.bool_]) -> Values:
         """Return (band, customer) running totals of days, each day in the band of its newest row."""
-        day = self.rows["occurred_at"].dt.epoch("d").to_numpy()
-        newest = (
-            pl.DataFrame({"customer": self.customer[chosen], "day": day[chosen], "age": self.age[chosen]})
-            .group_by("customer", "day")
-            .agg(pl.col("age").min())
-        )
-        band = np.searchsorted(self.edges * MICROSECONDS_A_DAY, newest["age"].to_numpy(), side="left")
-        cells = np.bincount(band * self.size + newest["customer"].to_numpy(), minlength=self._bands * self.size)
-        return np.cumsum(cells.reshape(self._bands, self.size), axis=0).astype(np.float64)
+        chosen = chosen & (self.age <= self.edges[-1] * MICROSECONDS_A_DAY)
+        band = np.searchsorted(self.edges * MICROSECONDS_A_DAY, self.age[chosen], side="left").astype(np.uint8)
+        day = self.rows["occurred_at"].dt.epoch("d").to_numpy()[chosen].astype(np.int64)
+        first = day.min(initial=day[0] if len(day) else 0)
+        days = int(day.max(initial=first) - first) + 1
+        newest = np.full(days * self.size, self._bands, dtype=np.uint8)
+        np.minimum.at(newest, (day - first) * self.size + self.customer[chosen], band)
+        by_day = newest.reshape(days, self.size)
+        return np.cumsum([np.count_nonzero(by_day == b, axis=0) for b in range(len(self.edges))], axis=0)
 
 
 def _read(source: str, rows: pl.LazyFrame, wanted: Sequence[Measure], moment: datetime) -> pl.DataFrame:

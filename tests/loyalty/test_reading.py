@@ -11,7 +11,7 @@ from core.clock import add_months
 from ledger.days import is_done
 from ledger.readings import Reading
 from loyalty.reading import latest, measure_day, table
-from tests.loyalty.conftest import at
+from tests.loyalty.past import at
 
 MARCH = date(2025, 3, 3)
 ISSUE = "fee_shock"

@@ -1,4 +1,4 @@
-"""One made world a test run, of 8,000 customers and 40 weeks, that nobody was told anything in."""
+"""One made world a test run, of 6,000 customers and 270 days, that nobody was told anything in."""
 
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from simulator.company import Company
 
 FIRST = date(2025, 1, 6)
-CUSTOMERS, DAYS = 8_000, 280
+CUSTOMERS, DAYS = 6_000, 270
 
 
 def make(folder: Path, *, contacts: pl.DataFrame | None = None, customers: int = CUSTOMERS, days: int = DAYS) -> Company:

@@ -1,0 +1,178 @@
+"""The report: one self-contained page that says what came in, who was told, and what it did for loyalty."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from console.figures import figures
+from console.next_steps import next_steps
+from core.settings import Settings
+from ledger.database import sessions
+from loyalty.curves import retention_curves
+from loyalty.effect import RULE
+from loyalty.readable import POOLED, data_cut
+from loyalty.reading import table
+from loyalty.wording import amount, count, interval, verdict
+
+NAME = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+PLACES = {
+    "mailbox": ("Mailbox", "the messages, as files that any mail program opens", "mailbox"),
+    "shadow": ("Shadow page", "what would have been sent by playbooks that are not live", "shadow"),
+    "data_docs": ("Data Docs", "what the gate found in each source", "data_docs/index.html"),
+    "airflow_ui": ("Airflow", "the scheduler's own pages", ""),
+}
+WAYS = {"mailbox": "filled by `beforehand send`", "shadow": "written by `beforehand review`",
+        "data_docs": "written when data is pulled", "airflow_ui": "`make up` starts it and says where it answers"}  # fmt: skip
+HEADLINE = {"better": "better", "worse": "worse", "unclear": "no difference seen", "not_yet": "not yet readable",
+            "unreadable": "cannot be read"}  # fmt: skip
+
+
+def write_report(settings: Settings, facts: Mapping[str, Any], *, now: datetime) -> Path:
+    """Write <root>/report.html from the ledger and the lake, and return where it lies.
+
+    `facts` may add `truth` ({issue: {horizon in months: effect}}, of a made company), `airflow` (runs as dag_id,
+    partition_key, state, tasks) and `places` ({mailbox, shadow, data_docs, airflow_ui: path or address}).
+    """
+    path = settings.place() / NAME
+    found = figures(settings)
+    readings = table(settings, months=True)
+    context = {
+        "settings": settings, "found": found, "now": now, "rule": RULE, "known": bool(facts.get("truth")),
+        "proofs": _proofs(settings, found, readings, facts.get("truth") or {}),
+        "runs": _runs(facts.get("airflow") or []), "has_runs": "airflow" in facts,
+        "places": _places(settings, facts.get("places") or {}),
+        "steps": next_steps(found, readings),
+    }  # fmt: skip
+    path.write_text(_environment().get_template("report.html.j2").render(context), encoding="utf-8")
+    return Path(str(path))
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+                       lstrip_blocks=True)  # fmt: skip
+    made.filters |= {"coded": _coded, "number": lambda value: f"{value:,}", "count": count, "words": lambda name: name.replace("_", " ")}
+    return made
+
+
+def _coded(sentence: str) -> Markup:
+    """Set what stands between backticks as code."""
+    parts = (Markup("<code>{}</code>" if n % 2 else "{}").format(part) for n, part in enumerate(sentence.split("`")))
+    return Markup("").join(parts)
+
+
+# ------------------------------------------------------------------------------------------------------ the proof
+
+
+def _proofs(
+    settings: Settings, found: Mapping[str, Any], readings: Sequence[dict[str, Any]], truth: Mapping[str, Mapping[Any, float]]
+) -> list[dict[str, Any]]:
+    """Return one entry per issue with readings: a tile per horizon, pictures, and the tables behind them."""
+    from loyalty.pictures import effects_picture, months_picture, retention_picture
+
+    curves = _curves(settings, found["last_closed"])
+    proofs = []
+    for issue in sorted({row["issue"] for row in readings}):
+        mine = [row for row in readings if row["issue"] == issue]
+        pooled = [row for row in mine if row["month"] == POOLED]
+        main = _main(pooled)
+        known = {int(months): effect for months, effect in truth.get(issue, {}).items()}
+        promised = next((row["horizon_months"] for row in main if row["promised"]), 6)
+        outcome = main[0]["outcome"]
+        monthly = [row for row in mine if row["month"] != POOLED and row["outcome"] == outcome]
+        pictures = {"effects": effects_picture(main, truth=known)} if any(row["n_contact"] + row["n_hold_out"] for row in main) else {}
+        if issue in curves:
+            pictures["retention"] = retention_picture(curves[issue])
+        if monthly:
+            pictures["months"] = months_picture([row for row in monthly if row["horizon_months"] == promised])
+        proofs.append({
+            "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised,
+            "tiles": [_tile(settings, row, known.get(row["horizon_months"])) for row in main],
+            "pictures": {name: Markup(svg) for name, svg in pictures.items()},
+            "table": [row["said"] for row in pooled], "months": [row["said"] for row in monthly],
+            "curve": _curve_rows(curves.get(issue, [])),
+        })  # fmt: skip
+    return proofs
+
+
+def _main(pooled: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows of the promised outcome, or of the first one where nothing was promised, by horizon."""
+    first = next((row["outcome"] for row in pooled if row["primary"]), pooled[0]["outcome"])
+    return sorted((row for row in pooled if row["outcome"] == first), key=lambda row: row["horizon_months"])
+
+
+def _tile(settings: Settings, row: dict[str, Any], known: float | None) -> dict[str, Any]:
+    """Return what stands on the tile of one horizon; one that cannot be read yet is as large as any other."""
+    outcome, detail = row["outcome"], row["detail"]
+    power = None if row["power"] is None else f"{row['power']:.2f}"
+    smallest = detail.get("smallest_effect")
+    return {
+        "after": count(row["horizon_months"], "month"), "verdict": verdict(row), "headline": HEADLINE[verdict(row)],
+        "promised": row["promised"], "state": row["state"], "why": row["why"],
+        "effect": amount(settings, outcome, row["effect"], signed=True),
+        "interval": interval(settings, outcome, row["low"], row["high"]),
+        "contact": f"{row['n_contact']:,}", "hold_out": f"{row['n_hold_out']:,}",
+        "means": (amount(settings, outcome, row["mean_contact"]), amount(settings, outcome, row["mean_hold_out"])),
+        "power": power, "smallest": None if smallest is None else amount(settings, outcome, smallest, signed=True),
+        "truth": None if known is None else amount(settings, outcome, known, signed=True),
+        "covered": None if known is None or row["low"] is None else row["low"] <= known <= row["high"],
+        "uneven": detail.get("sample_ratio_p") is not None and detail["sample_ratio_p"] < 0.001,
+    }  # fmt: skip
+
+
+def _curves(settings: Settings, closed: str | None) -> dict[str, list[dict[str, Any]]]:
+    if closed is None:
+        return {}
+    with sessions(settings)() as session:
+        curves = retention_curves(settings, session, data_cut(settings, date.fromisoformat(closed)))
+    return {str(issue): frame.to_dicts() for (issue,), frame in curves.group_by("issue", maintain_order=True)}
+
+
+def _curve_rows(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return both arms' shares at every fourth week, the table behind the picture."""
+    shares: dict[int, dict[str, Any]] = {}
+    for row in curve:
+        if row["weeks"] % 4 == 0:
+            shares.setdefault(row["weeks"], {})[row["arm"]] = (f"{100 * row['still_there']:.1f} %", f"{row['at_risk']:,}")
+    return [{"weeks": weeks, **arms} for weeks, arms in sorted(shares.items())]
+
+
+# ------------------------------------------------------------------------------------------------ the rest of the page
+
+
+def _runs(runs: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the scheduler's runs by day, each with its tasks by name and how they ended."""
+    found = []
+    for run in sorted(runs, key=lambda run: (str(run.get("partition_key")), str(run.get("start_date")))):
+        tasks: dict[str, list[str]] = {}
+        for task in run.get("tasks", []):
+            tasks.setdefault(task["task_id"], []).append(task.get("state") or "none")
+        said = [f"{name}{f' x {len(states)}' if len(states) > 1 else ''}: {', '.join(sorted(set(states)))}"
+                for name, states in tasks.items()]  # fmt: skip
+        found.append({"day": run.get("partition_key") or "", "dag": run["dag_id"], "state": run["state"], "tasks": said})
+    return found
+
+
+def _places(settings: Settings, given: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Return where everything is; what is not there yet says how it gets there."""
+    found = []
+    for key, (name, what, below) in PLACES.items():
+        stated = str(given.get(key) or "")
+        path = stated or (str(settings.root / below) if below and (settings.root / below).exists() else "")
+        found.append({"name": name, "what": what, "path": path, "link": _link(settings, path), "way": WAYS[key]})
+    return found
+
+
+def _link(settings: Settings, path: str) -> str | None:
+    """Return a link that holds wherever the storage root is moved to, or none."""
+    root = Path(str(settings.root)).absolute()
+    if path.startswith(("http://127.0.0.1", "http://localhost")):
+        return path
+    inside = path and Path(path).absolute().is_relative_to(root)
+    return Path(path).absolute().relative_to(root).as_posix() if inside else None

@@ -1,0 +1,117 @@
+"""Pictures of readings as SVG that stands by itself: no outside address, readable in grey, ink in the page's own colour.
+
+Altair draws, vl-convert writes; both are imported only when a picture is made. Who draws twice gets the same bytes.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+INK, ACCENT = "#010203", "#3d74b8"  # ink becomes the page's own colour
+WIDTH, HEIGHT = 300, 150
+FONT = "system-ui, sans-serif"
+SCALE = {"retained": 100.0}  # per cent points; other outcomes as they are
+TITLES = {"retained": "effect on staying, points", "revenue": "effect on revenue a unit",
+          "purchases": "effect on purchases a unit", "contacts": "effect on contacts a unit"}  # fmt: skip
+
+
+def effects_picture(rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, float] | None = None) -> str:
+    """Draw one issue's pooled effects over the horizons with their intervals, and the known truth as hollow diamonds."""
+    import altair as alt
+
+    scale = SCALE.get(rows[0]["outcome"], 1.0) if rows else 1.0
+    points = [{"after": f"{row['horizon_months']} mo", **{name: row[name] * scale for name in ("effect", "low", "high")}}
+              for row in rows if row["state"] == "readable"]  # fmt: skip
+    waits = [{"after": f"{row['horizon_months']} mo", "effect": 0.0, "said": "not yet" if row["state"] == "not_yet" else "unreadable"}
+             for row in rows if row["state"] != "readable"]  # fmt: skip
+    known = [{"after": f"{months} mo", "effect": effect * scale} for months, effect in sorted((truth or {}).items())]
+    order = [f"{months} mo" for months in sorted({row["horizon_months"] for row in rows})]
+    across = alt.X("after:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(domain=order))
+    title = TITLES[rows[0]["outcome"]] if rows else None
+    up = alt.Y("effect:Q", title=title)
+    layers = [
+        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        _of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        _of(points).mark_circle(color=ACCENT, size=90, opacity=1).encode(x=across, y=up),
+        _of(known).mark_point(color=INK, shape="diamond", size=110, strokeWidth=1.5, xOffset=13).encode(x=across, y=up),
+        _of(waits).mark_text(color=INK, dy=-9, fontStyle="italic").encode(x=across, y=up, text="said:N"),
+    ]
+    return _svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, known, waits), strict=True) if data)))
+
+
+def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the share of one issue's units still there, week by week: contacted whole, held out dashed."""
+    import altair as alt
+
+    drawn = [{"months": row["weeks"] * 7 / 30.4375, "there": 100 * row["still_there"], "arm": row["arm"]} for row in curves]
+    lowest = min((row["there"] for row in drawn), default=0.0)
+    up = alt.Y("there:Q", title="still there, %", scale=alt.Scale(domain=[max(0.0, lowest - 2), 100], nice=True))
+    across = alt.X("months:Q", title="months since assignment", axis=alt.Axis(values=[0, 1, 6, 12, 18]))
+    look = {
+        "color": alt.Color("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[ACCENT, INK]), legend=None),
+        "strokeDash": alt.StrokeDash("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[[1, 0], [5, 3]]), legend=None),
+    }
+    lines = _of(drawn).mark_line(interpolate="step-after", strokeWidth=2).encode(x=across, y=up, **look)
+    texts = [
+        _of([row]).mark_text(align="left" if upper else "right", dy=-9 if upper else 13, dx=4 if upper else -4, color=color)
+        .encode(x=across, y=up, text="name:N") for row, upper, color in _names(drawn)
+    ]  # fmt: skip
+    return _svg(alt.layer(lines, *texts))
+
+
+def _names(drawn: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], bool, str]]:
+    """Return where on its curve each arm is named (about two thirds along), whether above it, and in which colour."""
+    found = []
+    for arm, name, color in (("contact", "contacted", ACCENT), ("hold_out", "held out", INK)):
+        curve = sorted((row for row in drawn if row["arm"] == arm), key=lambda row: row["months"])
+        if curve:
+            found.append(({**curve[len(curve) * 2 // 3], "name": name}, color))
+    higher = max((row["there"] for row, _ in found), default=0.0)
+    return [(row, row["there"] == higher, color) for row, color in found]
+
+
+def months_picture(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw one issue's effects by month of assignment at one horizon; months that cannot be read are ticks on the zero line."""
+    import altair as alt
+
+    scale = SCALE.get(rows[0]["outcome"], 1.0) if rows else 1.0
+    points = [{"month": f"{row['month']}-15", **{name: row[name] * scale for name in ("effect", "low", "high")}}
+              for row in rows if row["state"] == "readable"]  # fmt: skip
+    silent = [{"month": f"{row['month']}-15", "effect": 0.0} for row in rows if row["state"] != "readable"]
+    title = TITLES[rows[0]["outcome"]] if rows else None
+    across = alt.X("month:T", title="month of assignment", axis=alt.Axis(format="%b %y", tickCount={"interval": "month", "step": 6}))
+    up = alt.Y("effect:Q", title=title)
+    layers = [
+        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        _of(points).mark_rule(color=ACCENT, strokeWidth=1.5).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        _of(points).mark_circle(color=ACCENT, size=28, opacity=1).encode(x=across, y=up),
+        _of(silent).mark_tick(color=INK, opacity=0.5, size=8, thickness=1.5, orient="vertical").encode(x=across, y=up),
+    ]
+    return _svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, silent), strict=True) if data)))
+
+
+def _of(rows: Sequence[Mapping[str, Any]]) -> Any:
+    import altair as alt
+
+    return alt.Chart(alt.Data(values=[dict(row) for row in rows]))
+
+
+def _svg(chart: Any) -> str:
+    """Return the chart as an SVG element to stand inside a page: it takes the page's width and colour."""
+    import vl_convert
+
+    axis = {"labelFont": FONT, "titleFont": FONT, "labelFontSize": 11, "titleFontSize": 11, "titleFontWeight": "normal",
+            "labelColor": INK, "titleColor": INK, "domainColor": INK, "domainOpacity": 0.3, "tickColor": INK, "tickOpacity": 0.3,
+            "gridColor": INK, "gridOpacity": 0.15, "grid": False}  # fmt: skip
+    config = {"background": None, "view": {"stroke": None}, "axis": axis, "axisY": {"grid": True, "tickCount": 5},
+              "text": {"font": FONT, "fontSize": 11}}  # fmt: skip
+    spec = {**chart.properties(width=WIDTH, height=HEIGHT).to_dict(), "config": config}
+    return _at_home(vl_convert.vegalite_to_svg(spec))
+
+
+def _at_home(svg: str) -> str:
+    """Take out sizes, name spaces and fixed ink, so that the picture follows the page it stands in."""
+    head, _, body = svg.partition(">")
+    box = re.search(r'viewBox="([^"]+)"', head)
+    body = body.replace(INK, "currentColor")
+    return f'<svg viewBox="{box.group(1) if box else "0 0 360 200"}" width="100%" aria-hidden="true">{body}'
