@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.measure import tell_readings
 from cli.options import to_day
 from cli.play import Pace, Tally, play, pull_span
+from cli.status import tell_figures
 from cli.voice import VOICE, configured
 from core.settings import Settings
 
@@ -28,13 +29,25 @@ def run(
 
     settings = configured()
     begin, end = to_day(first), to_day(last)
+    check_configuration(settings)
     load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), begin - timedelta(days=1))
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
     tally = play_with_progress(settings, pace)
     rows = table(settings)
+    found = facts(settings, tally, rows)
+    tell_figures(found["figures"])
     tell_readings(rows)
-    tell_issues(settings)
-    VOICE.result(facts(settings, tally, rows), [sentence(tally), f"Mailbox: {settings.root / 'mailbox'}"])
+    VOICE.result(found, [sentence(tally), f"Mailbox: {settings.root / 'mailbox'}"])
+
+
+def check_configuration(settings: Settings) -> None:
+    """Read every file of the configuration, so that a mistake in one ends the run before it begins."""
+    from detectors.issue import load_issues
+    from feature_store.sources.source import load_sources
+    from outreach.playbook import load_playbooks
+
+    for load in (load_sources, load_issues, load_playbooks):
+        load(settings)
 
 
 def load_history(settings: Settings, first: date, last: date) -> None:
@@ -64,10 +77,6 @@ def facts(settings: Settings, tally: Tally, readings: list[dict]) -> dict:
     from console.figures import figures
 
     return {"steps": tally.steps, "skipped": tally.skipped, **tally.counts, "figures": figures(settings), "readings": readings}
-
-
-def tell_issues(settings: Settings) -> None:
-    """Print a line for each issue: its detector's state and what came of its flags."""
 
 
 def sentence(tally: Tally) -> str:

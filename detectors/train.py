@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 import detectors
 from core.clock import as_day, moment_after
+from core.errors import MissingError
 from core.registry import discover
 from core.settings import Settings, current
 from detectors.detector import Detector, Examples, Model
@@ -25,6 +26,7 @@ from detectors.examples import Vectors, collect, past_days
 from detectors.issue import Issue, check_features, load_issues
 from detectors.models import fits, store
 from detectors.threshold import flag_at, usual_lags
+from feature_store import lake
 from feature_store.build import vectors
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet
@@ -68,6 +70,15 @@ def train_all(*, day: date | str, now: datetime, settings: Settings | None = Non
         found = [train_issue(session, training, issue) for issue in issues.values()]
         mark_done(session, day, STEP, now=now, counts={"issues": found})
     return found
+
+
+def train_latest(*, now: datetime, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """Train every issue as of the last closed day. Raise MissingError when no day is closed yet."""
+    settings = settings or current()
+    closed = lake.last_closed(settings)
+    if closed is None:
+        raise MissingError("train: no day is closed yet, so there is nothing to learn from. `beforehand pull` closes days.")
+    return train_all(day=closed, now=now, settings=settings)
 
 
 def _first_day(settings: Settings, day: date) -> date:
