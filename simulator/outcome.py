@@ -25,7 +25,15 @@ def accepted_messages(settings: Settings) -> pl.DataFrame:
     return found.select("customer_id", "issue", "at").sort("at", "customer_id", "issue")
 
 
-def known_truth(settings: Settings, company: Company, day: date | None = None) -> pl.DataFrame:
+def known_truth(settings: Settings, company: Company, day: date | None = None) -> dict[str, dict[int, float]]:
+    """Return each issue's true average effect on retention by horizon in months, over both arms of the ledger's draws."""
+    known: dict[str, dict[int, float]] = {}
+    for row in truth_by_month(settings, company, day).filter(month="pooled").iter_rows(named=True):
+        known.setdefault(row["issue"], {})[row["horizon_months"]] = row["effect"]
+    return known
+
+
+def truth_by_month(settings: Settings, company: Company, day: date | None = None) -> pl.DataFrame:
     """Return the true average effect on retention of the ledger's assignments that passed the gate, over both arms.
 
     Columns: issue, month (of assignment, or "pooled"), horizon_months (1, 6, 18), n, retained_with, retained_without,
