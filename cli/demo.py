@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
-import polars as pl
 import typer
 
 from cli.live import live_days, live_days_done, scheduler_for
@@ -104,14 +103,6 @@ def write_days(settings: Settings, company: "Company", last: date) -> None:
         company.write_until(last, contacts=accepted_messages(settings))
 
 
-def by_horizon(truth: pl.DataFrame) -> dict[str, dict[int, float]]:
-    """Return the pooled true effect on retention, {issue: {horizon in months: effect}}."""
-    found: dict[str, dict[int, float]] = {}
-    for row in truth.filter(pl.col("month") == "pooled").iter_rows(named=True):
-        found.setdefault(row["issue"], {})[row["horizon_months"]] = row["effect"]
-    return found
-
-
 def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[str, Any]], *, seconds: float) -> None:
     """Print the summary, write the report, and say where everything is."""
     from console.figures import figures
@@ -121,7 +112,7 @@ def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[s
     from outreach.shadow import write_page
     from simulator.outcome import known_truth
 
-    found, readings, truth = figures(settings), table(settings), by_horizon(known_truth(settings, company))
+    found, readings, truth = figures(settings), table(settings), known_truth(settings, company)
     places = {"mailbox": settings.root / "mailbox", "data_docs": build_docs(settings), "shadow": write_page(settings)}
     extra = {"truth": truth, "airflow": runs, "places": {name: str(place) for name, place in places.items()}}
     report = write_report(settings, extra, now=now())

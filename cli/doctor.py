@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import typer
@@ -16,7 +17,7 @@ def doctor() -> None:
     checks = [_try("settings", lambda: configured().company.name)]
     if checks[0]["ok"]:
         settings = configured()
-        checks += [_try(name, lambda check=check: check(settings)) for name, check in CHECKS.items()]
+        checks += [_try(name, partial(check, settings)) for name, check in CHECKS.items()]
     mark = {True: "ok", False: "WRONG"}
     VOICE.table("Doctor", ["what", "", "found"], [[c["what"], mark[c["ok"]], c["found"]] for c in checks])
     wrong = sum(not check["ok"] for check in checks)

@@ -89,7 +89,8 @@ def _look(answers: Answers, said: dict[str, str | None]) -> Answers:
     trouble = _ask("Which kind of event is trouble", said["trouble"], next((k for k in reversed(kinds)), "complaint"))
     taken = set(chosen.values())
     numbers = tuple(n for n in names if rows is not None and rows[n].dtype.is_numeric() and n not in taken)
-    return replace(answers, **chosen, trouble=trouble, columns=tuple(names), numbers=numbers, kinds=tuple(kinds))
+    return replace(answers, customer=chosen["customer"], occurred=chosen["occurred"], kind=chosen["kind"],
+                   event_id=chosen["event_id"], trouble=trouble, columns=tuple(names), numbers=numbers, kinds=tuple(kinds))
 
 
 def _guess(role: str, names: list[str]) -> str:

@@ -10,9 +10,12 @@ from core.errors import ConfigError
 
 
 def to_day(text: str | None) -> date | None:
-    """Return the day an ISO text names, or None. Raise ConfigError for anything else."""
-    if text is None:
-        return None
+    """Return the day an ISO text names, or None where nothing was said."""
+    return None if text is None else day_of(text)
+
+
+def day_of(text: str) -> date:
+    """Return the day an ISO text names. Raise ConfigError for anything else."""
     try:
         return date.fromisoformat(text)
     except ValueError as error:

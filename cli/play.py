@@ -105,11 +105,15 @@ def measure(settings: Settings, day: date, *, now: datetime) -> dict[str, Any]:
     return measure_day(day=day, now=now, settings=settings)
 
 
+def nothing(first: date, last: date) -> None:
+    """Do nothing before a step: the sources fill by themselves."""
+
+
 def play(
     settings: Settings,
     pace: Pace,
     *,
-    before_step: Callable[[date, date], None] = lambda first, last: None,
+    before_step: Callable[[date, date], None] = nothing,
     after_step: Callable[[date, dict[str, int]], None] = lambda last, counts: None,
 ) -> Tally:
     """Play each step of `pace`; steps that were finished before are skipped, so a killed run goes on where it was."""

@@ -1,6 +1,7 @@
 """`beforehand review`: look at the cohorts that wait, and decide."""
 
-from typing import Annotated
+from datetime import date
+from typing import Annotated, Any
 
 import typer
 from sqlalchemy import select
@@ -9,6 +10,7 @@ from cli.options import to_day
 from cli.voice import VOICE, configured
 from core.clock import now
 from core.errors import ConfigError, unknown_name
+from core.settings import Settings
 from ledger.cohorts import Cohort
 from ledger.database import sessions
 from ledger.flags import Flag
@@ -39,7 +41,7 @@ def review(
         VOICE.result({"issue": issue, "day": of_day, "state": cohort.state}, [f"{issue} {of_day}: {cohort.state}."])
 
 
-def _list(settings) -> None:
+def _list(settings: Settings) -> None:
     with sessions(settings).begin() as session:
         waiting = select(Cohort).where(Cohort.state.in_(("waiting", "held"))).order_by(Cohort.day.desc(), Cohort.issue)
         cohorts = session.scalars(waiting).all()
@@ -53,11 +55,11 @@ def _list(settings) -> None:
     )  # fmt: skip
 
 
-def _show(settings, issue: str, day) -> None:
+def _show(settings: Settings, issue: str, day: date) -> None:
     with sessions(settings).begin() as session:
         wanted = select(Flag).where(Flag.issue == issue, Flag.day == day).order_by(Flag.probability.desc(), Flag.id)
         flags = session.scalars(wanted).all()
-        facts = [{"flag": f.id, "customer": f.customer_id, "probability": f.probability, "days_until": f.days_until,
+        facts: list[dict[str, Any]] = [{"flag": f.id, "customer": f.customer_id, "probability": f.probability, "days_until": f.days_until,
                   "reasons": f.reasons} for f in flags]  # fmt: skip
     rows = [[f["flag"], f["customer"], _share(f["probability"]), "; ".join(f["reasons"][:2])] for f in facts[:40]]
     VOICE.table(f"{issue} {day}: {len(facts)} customers", ["flag", "customer", "how sure", "why"], rows)

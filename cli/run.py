@@ -1,14 +1,16 @@
 """`beforehand run`: play the whole route over past days, in one process."""
 
+import itertools
+from collections.abc import Callable
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from cli.measure import tell_readings
-from cli.options import to_day
-from cli.play import Pace, Tally, play, pull_span
+from cli.options import day_of, to_day
+from cli.play import Pace, Tally, nothing, play, pull_span
 from cli.status import tell_figures
 from cli.voice import VOICE, configured
 from core.settings import Settings
@@ -28,7 +30,7 @@ def run(
     from loyalty.reading import table
 
     settings = configured()
-    begin, end = to_day(first), to_day(last)
+    begin, end = day_of(first), day_of(last)
     check_configuration(settings)
     load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), begin - timedelta(days=1))
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
@@ -61,18 +63,27 @@ def load_history(settings: Settings, first: date, last: date) -> None:
     VOICE.say(f"  read {counts['read']:,} rows, kept {counts['kept']:,}, quarantined {counts['quarantined']:,}.")
 
 
-def play_with_progress(settings: Settings, pace: Pace, **hooks) -> Tally:
-    """Play `pace` with a bar on the terminal."""
+def play_with_progress(settings: Settings, pace: Pace, *, before_step: Callable[[date, date], None] = nothing) -> Tally:
+    """Play `pace` with a bar on a terminal, or a line now and then where there is none."""
+    steps, screen = len(list(pace.steps())), VOICE.screen
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    steps = len(list(pace.steps()))
-    with Progress(*columns, console=VOICE.screen, disable=VOICE.as_json) as bar:
+    with Progress(*columns, console=screen, disable=VOICE.as_json or not screen.is_terminal) as bar:
         task = bar.add_task(f"Playing {pace.first} to {pace.last}", total=steps)
-        tally = play(settings, pace, after_step=lambda last, counts: bar.advance(task), **hooks)
+        done = itertools.count(1)
+        if not screen.is_terminal:
+            VOICE.say(f"Playing {pace.first} to {pace.last}, {steps} steps ...")
+
+        def step_done(last: date, counts: dict[str, int]) -> None:
+            bar.advance(task)
+            if (number := next(done)) % 10 == 0 and not screen.is_terminal:
+                VOICE.say(f"  {last}: {number} steps played, {counts['flags']} new flags, {counts['accepted']} letters")
+
+        tally = play(settings, pace, before_step=before_step, after_step=step_done)
         bar.update(task, completed=steps)
     return tally
 
 
-def facts(settings: Settings, tally: Tally, readings: list[dict]) -> dict:
+def facts(settings: Settings, tally: Tally, readings: list[dict[str, Any]]) -> dict[str, Any]:
     """Return what a program wants to know of a run."""
     from console.figures import figures
 

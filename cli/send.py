@@ -7,6 +7,7 @@ import typer
 from cli.voice import VOICE, configured
 from core.clock import now
 from core.errors import ConfigError
+from core.settings import Settings
 
 
 def send(
@@ -29,7 +30,7 @@ def send(
     VOICE.result({"planned": planned, "sent": sent, "cohorts": cohorts}, [f"Sending: {words}. {cohorts} cohorts reconcile."])
 
 
-def _settle(settings, message: int, verdict: str | None) -> None:
+def _settle(settings: Settings, message: int, verdict: str | None) -> None:
     from ledger.acts import Act
     from ledger.database import sessions
     from ledger.messages import State, settle

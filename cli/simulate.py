@@ -22,7 +22,7 @@ def simulate(
     settings, last = configured(), day_or_yesterday(until)
     first = to_day(since) or last - timedelta(days=1095)
     folder = settings.place("company")
-    company = Company.open(folder, customers=customers, seed=seed, first=first, last=last)
+    company = Company.open(str(folder), customers=customers, seed=seed, first=first, last=last)
     company.write_until(last, contacts=accepted_messages(settings))
     facts = {"folder": str(folder), "written_until": company.written_until, "customers": customers, "seed": seed}
     VOICE.result(facts, [f"The made company's files are in {folder}, up to {company.written_until}."])

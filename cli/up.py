@@ -10,6 +10,7 @@ from cli.live import scheduler_for
 from cli.options import to_day
 from cli.voice import VOICE, configured
 from core.clock import last_whole_day, now
+from core.settings import Settings
 
 
 def up(
@@ -29,7 +30,7 @@ def up(
         VOICE.say(f"Airflow ended by itself. See {scheduler.log}.")
 
 
-def _first_open_day(settings) -> date:
+def _first_open_day(settings: Settings) -> date:
     from datetime import timedelta
 
     from feature_store.lake import last_closed
