@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.app import main
+
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = HOUSE / "config" / "examples"
 
@@ -59,38 +61,60 @@ WRONG = {
 }  # fmt: skip
 
 
-def run(folder, *, data):
-    command = [sys.executable, "-c", "from cli.app import main; main()", "--config", str(folder)]
-    environment = {k: v for k, v in os.environ.items() if k != "BEFOREHAND_DATA"} | {"PYTHONPATH": str(HOUSE)}
-    environment |= {"BEFOREHAND_DATA": str(data)} if data else {}
-    days = ("run", "--from", "2024-04-01", "--to", "2024-04-07")
-    return subprocess.run(
-        [*command, *days], capture_output=True, text=True, cwd=folder.parent, env=environment, timeout=60, check=False
-    )
+DAYS = ("run", "--from", "2024-04-01", "--to", "2024-04-07")
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, capsys):
+    """Call the command line's own entry point; return its exit status and what it said."""
+
+    def run(folder):
+        monkeypatch.setenv("BEFOREHAND_CONFIG", "config")  # --config overwrites it; put back afterwards
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["beforehand", "--config", str(folder), *DAYS])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
+
+    return run
 
 
 @pytest.mark.parametrize("mistake", WRONG)
-def test_a_mistake_names_file_key_and_fix_and_ends_with_status_2(tmp_path, mistake):
+def test_a_mistake_names_file_key_and_fix_and_ends_with_status_2(tmp_path, monkeypatch, command, mistake):
     example, file, right, wrong, said = WRONG[mistake]
     folder = shutil.copytree(EXAMPLES / example, tmp_path / "config")
     text = (folder / file).read_text()
     assert text.count(right) >= 1, f"{file} of {example} no longer says {right!r}"
     (folder / file).write_text(text.replace(right, wrong, 1))
+    monkeypatch.setenv("BEFOREHAND_DATA", str(tmp_path / "data"))
 
-    ended = run(folder, data=tmp_path / "data")
+    status, error = command(folder)
 
-    assert ended.returncode == 2, ended.stderr
-    assert f"beforehand: {folder / file}: " in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert status == 2, error
+    assert f"beforehand: {folder / file}: " in error
     for words in said:
-        assert words in ended.stderr
+        assert words in error
     assert not (tmp_path / "var").exists(), "a wrong configuration must leave nothing behind"
 
 
-def test_data_that_is_nowhere_is_said_in_the_same_words(tmp_path):
+def test_data_that_is_nowhere_is_said_in_the_same_words(tmp_path, monkeypatch, command):
     folder = shutil.copytree(EXAMPLES / "ravenstack", tmp_path / "config")
+    monkeypatch.delenv("BEFOREHAND_DATA", raising=False)
 
-    ended = run(folder, data=None)
+    status, error = command(folder)
 
-    assert ended.returncode == 2, ended.stderr
-    assert "the environment variable BEFOREHAND_DATA is not set" in ended.stderr
+    assert status == 2, error
+    assert "the environment variable BEFOREHAND_DATA is not set" in error
+
+
+def test_a_program_of_its_own_ends_with_status_2_and_one_sentence(tmp_path):
+    folder = shutil.copytree(EXAMPLES / "completejourney", tmp_path / "config")
+    settings = folder / "settings.toml"
+    settings.write_text(settings.read_text().replace("every_days   = 14", "every_days   = 0"))
+    beforehand = [sys.executable, "-c", "from cli.app import main; main()", "--config", str(folder), *DAYS]
+
+    ended = subprocess.run(beforehand, capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False,
+                           env=os.environ | {"PYTHONPATH": str(HOUSE)})  # fmt: skip
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"beforehand: {settings}: training.every_days: Input should be greater than or equal to 1, got 0.\n"
