@@ -11,6 +11,7 @@ from cli.live import live_days, live_days_done, scheduler_for
 from cli.measure import tell_readings
 from cli.options import to_day
 from cli.play import Pace, Tally
+from cli.pullers import Pullers
 from cli.run import load_history, play_with_progress, sentence
 from cli.status import tell_figures
 from cli.voice import VOICE, configured
@@ -90,9 +91,10 @@ def play_past(settings: Settings, company: "Company", last: date) -> Tally:
     """Load half a year as history, then play week by week; the company reacts to the messages of the weeks before."""
     eve = company.first + timedelta(days=FIRST_LOAD_DAYS - 1)
     write_days(settings, company, eve)
-    load_history(settings, company.first, eve)
     pace = Pace(eve + timedelta(days=1), last)
-    return play_with_progress(settings, pace, before_step=lambda _, end: write_days(settings, company, end))
+    with Pullers(steps=len(list(pace.steps()))) as pullers:
+        load_history(settings, company.first, eve, pullers)
+        return play_with_progress(settings, pace, pullers, before_step=lambda _, end: write_days(settings, company, end))
 
 
 def write_days(settings: Settings, company: "Company", last: date) -> None:

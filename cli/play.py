@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from cli.pullers import Pullers
 from core.clock import moment_after
 from core.settings import Settings
 
@@ -58,13 +59,12 @@ class Tally:
             self.counts[name] = self.counts.get(name, 0) + value
 
 
-def pull_span(settings: Settings, first: date, last: date) -> dict[str, int]:
+def pull_span(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:
     """Pull every source for `first` to `last` and close those days; return how many rows were read, kept, quarantined."""
     from feature_store.lake import close_days
-    from feature_store.pull import pull_days
     from feature_store.sources.source import load_sources
 
-    reports = [pull_days(name, first=first, last=last, settings=settings) for name in sorted(load_sources(settings))]
+    reports = pullers.pull(settings, sorted(load_sources(settings), reverse=True), first, last)
     close_days(settings, first, last)
     return {name: sum(getattr(report, name) for report in reports) for name in ("read", "kept", "quarantined")}
 
@@ -112,6 +112,7 @@ def nothing(first: date, last: date) -> None:
 def play(
     settings: Settings,
     pace: Pace,
+    pullers: Pullers,
     *,
     before_step: Callable[[date, date], None] = nothing,
     after_step: Callable[[date, dict[str, int]], None] = lambda last, counts: None,
@@ -120,31 +121,30 @@ def play(
     from ledger.database import sessions
     from ledger.days import is_done, mark_done
 
-    tally = Tally()
-    for first, last in pace.steps():
-        with sessions(settings).begin() as session:
-            done = is_done(session, last, "play")
-        if done:
-            tally.skipped += 1
-            continue
+    tally, steps = Tally(), list(pace.steps())
+    with sessions(settings).begin() as session:
+        left = [step for step in steps if not is_done(session, step[1], "play")]
+    tally.skipped = len(steps) - len(left)
+    for first, last in left:
         before_step(first, last)
-        counts = _step(settings, pace, first, last)
+        counts = _step(settings, pace, (first, last), pullers)
         with sessions(settings).begin() as session:
-            mark_done(session, last, "play", now=morning_after(last), counts=counts)
+            mark_done(session, last, "play", now=morning_after(last), counts={})
         tally.steps += 1
         tally.add(**counts)
         after_step(last, counts)
     return tally
 
 
-def _step(settings: Settings, pace: Pace, first: date, last: date) -> dict[str, int]:
+def _step(settings: Settings, pace: Pace, step: tuple[date, date], pullers: Pullers) -> dict[str, int]:
     """Pull and close the step's days, train when due, detect and reach out as of its last day, measure when due."""
+    first, last = step
     now = morning_after(last)
-    counts = pull_span(settings, first, last)
-    if pace.due((first, last), pace.train_every_days):
+    counts = pull_span(settings, first, last, pullers)
+    if pace.due(step, pace.train_every_days):
         train_day(settings, last, now=now)
     counts["flags"] = detect_day(settings, last, now=now)
     counts |= reach_out_day(settings, last, now=now)
-    if last == pace.last or pace.due((first, last), pace.measure_every_days):
+    if last == pace.last or pace.due(step, pace.measure_every_days):
         measure(settings, last, now=now)
     return counts

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.measure import tell_readings
 from cli.options import day_of, to_day
 from cli.play import Pace, Tally, nothing, play, pull_span
+from cli.pullers import Pullers
 from cli.status import tell_figures
 from cli.voice import VOICE, configured
 from core.settings import Settings
@@ -32,9 +33,11 @@ def run(
     settings = configured()
     begin, end = day_of(first), day_of(last)
     check_configuration(settings)
-    load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), begin - timedelta(days=1))
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
-    tally = play_with_progress(settings, pace)
+    with Pullers(steps=len(list(pace.steps()))) as pullers:
+        eve = begin - timedelta(days=1)
+        load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), eve, pullers)
+        tally = play_with_progress(settings, pace, pullers)
     rows = table(settings)
     found = facts(settings, tally, rows)
     tell_figures(found["figures"])
@@ -52,18 +55,20 @@ def check_configuration(settings: Settings) -> None:
         load(settings)
 
 
-def load_history(settings: Settings, first: date, last: date) -> None:
+def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> None:
     """Load everything up to the eve of the first day to act on, once."""
     from feature_store.lake import is_closed
 
     if is_closed(settings, last):
         return
     VOICE.say(f"Loading the history up to {last} ...")
-    counts = pull_span(settings, first, last)
+    counts = pull_span(settings, first, last, pullers)
     VOICE.say(f"  read {counts['read']:,} rows, kept {counts['kept']:,}, quarantined {counts['quarantined']:,}.")
 
 
-def play_with_progress(settings: Settings, pace: Pace, *, before_step: Callable[[date, date], None] = nothing) -> Tally:
+def play_with_progress(
+    settings: Settings, pace: Pace, pullers: Pullers, *, before_step: Callable[[date, date], None] = nothing
+) -> Tally:
     """Play `pace` with a bar on a terminal, or a line now and then where there is none."""
     steps, screen = len(list(pace.steps())), VOICE.screen
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -78,7 +83,7 @@ def play_with_progress(settings: Settings, pace: Pace, *, before_step: Callable[
             if (number := next(done)) % 10 == 0 and not screen.is_terminal:
                 VOICE.say(f"  {last}: {number} steps played, {counts['flags']} new flags, {counts['accepted']} letters")
 
-        tally = play(settings, pace, before_step=before_step, after_step=step_done)
+        tally = play(settings, pace, pullers, before_step=before_step, after_step=step_done)
         bar.update(task, completed=steps)
     return tally
 

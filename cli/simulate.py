@@ -1,12 +1,12 @@
 """`beforehand simulate`: write the made company's source files."""
 
-from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from cli.options import day_or_yesterday, to_day
 from cli.voice import VOICE, configured
+from core.clock import add_months
 
 
 def simulate(
@@ -20,9 +20,13 @@ def simulate(
     from simulator.outcome import accepted_messages
 
     settings, last = configured(), day_or_yesterday(until)
-    first = to_day(since) or last - timedelta(days=1095)
-    folder = settings.place("company")
-    company = Company.open(str(folder), customers=customers, seed=seed, first=first, last=last)
+    folder = str(settings.place("company"))
+    kept = Company.saved(folder)
+    if kept is not None:
+        customers, seed, first = kept.customers, kept.seed, kept.first
+    else:
+        first = to_day(since) or add_months(last, -36)
+    company = Company.open(folder, customers=customers, seed=seed, first=first, last=last)
     company.write_until(last, contacts=accepted_messages(settings))
     facts = {"folder": str(folder), "written_until": company.written_until, "customers": customers, "seed": seed}
     VOICE.result(facts, [f"The made company's files are in {folder}, up to {company.written_until}."])
