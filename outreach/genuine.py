@@ -1,0 +1,22 @@
+"""Is it really from us? Find the message a customer reads a code from, so that whoever answers the phone can say yes or no."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.settings import Settings
+from ledger.messages import Message, State
+from outreach.keyed_hash import check_code
+
+MAY_HAVE_ARRIVED = (State.CLAIMED, State.ACCEPTED, State.UNCERTAIN)
+MISREAD = str.maketrans("OILU", "011V")  # letters our codes do not have, and what they were
+
+
+def find_by_code(session: Session, settings: Settings, code: str) -> list[Message]:
+    """Return the messages that carry this code, newest first; none means that we did not send it.
+
+    A code is short, so compare the customer and the date too. Spaces, dashes, case and look-alike letters do not matter.
+    """
+    asked = "".join(each for each in code.upper() if each.isalnum()).translate(MISREAD)
+    sent = select(Message.id, Message.key).where(Message.state.in_(MAY_HAVE_ARRIVED))
+    ids = [row.id for row in session.execute(sent) if check_code(settings, row.key).replace("-", "") == asked]
+    return list(session.scalars(select(Message).where(Message.id.in_(ids)).order_by(Message.due_at.desc())))
