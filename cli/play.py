@@ -59,11 +59,12 @@ class Tally:
             self.counts[name] = self.counts.get(name, 0) + value
 
 
-def pull_span(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:
+def pull_span(settings: Settings, first: date, last: date, pullers: Pullers | None = None) -> dict[str, int]:
     """Pull every source for `first` to `last` and close those days; return how many rows were read, kept, quarantined."""
     from feature_store.lake import close_days
     from feature_store.sources.source import load_sources
 
+    pullers = pullers or Pullers(steps=1)
     reports = pullers.pull(settings, sorted(load_sources(settings), reverse=True), first, last)
     close_days(settings, first, last)
     return {name: sum(getattr(report, name) for report in reports) for name in ("read", "kept", "quarantined")}
