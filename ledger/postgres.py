@@ -107,10 +107,9 @@ def make_data(cluster: Cluster) -> None:
 def start(cluster: Cluster) -> Postmaster:
     """Start a server on the data folder and wait until it answers. Raise LedgerError with the log's end if it does not.
 
-    Call it only when `find_postmaster` found none: what a crash left behind is cleared away first.
+    Call it only after `stop`; a pid file that a crash left behind is cleared away.
     """
-    for left_over in (cluster.data / "postmaster.pid", *cluster.sockets.glob(".s.PGSQL.*")):
-        left_over.unlink(missing_ok=True)
+    (cluster.data / "postmaster.pid").unlink(missing_ok=True)
     _make_socket_folder(cluster.sockets)
     tuning = {**TUNING, "unix_socket_directories": str(cluster.sockets)}
     options = " ".join(f"-c {name}={shlex.quote(value)}" for name, value in tuning.items())
@@ -130,13 +129,20 @@ def wait_until_ready(cluster: Cluster, seconds: float = 60) -> Postmaster:
 
 
 def stop(cluster: Cluster) -> None:
-    """Stop the server that runs on the data folder, more firmly each time; closed connections are rolled back."""
+    """Stop what runs on the data folder, more firmly each time; open transactions are rolled back."""
     found = find_postmaster(cluster)
-    if found is not None:
-        for how, seconds in ((signal.SIGINT, 30), (signal.SIGQUIT, 5), (signal.SIGKILL, 5)):  # fast, immediate, now
-            if _signal_and_wait(found.process, how, seconds):
+    firmness = ((signal.SIGINT, 30), (signal.SIGQUIT, 5), (signal.SIGKILL, 5))  # fast, immediate, now
+    for process in [found.process] if found is not None else _strays(cluster):
+        for how, seconds in firmness if found is not None else firmness[1:]:  # a stray has nothing left to save
+            if _signal_and_wait(process, how, seconds):
                 break
-        shutil.rmtree(found.sockets, ignore_errors=True)
+    shutil.rmtree(found.sockets if found is not None else cluster.sockets, ignore_errors=True)
+
+
+def _strays(cluster: Cluster) -> list[psutil.Process]:
+    """Return servers that run on the folder though it names none: it was removed under them, and maybe made anew."""
+    running = psutil.process_iter(["name", "cmdline"])
+    return [p for p in running if p.info["name"] == "postgres" and str(cluster.data) in (p.info["cmdline"] or ()) and is_alive(p)]
 
 
 def make_databases(sockets: Path) -> None:

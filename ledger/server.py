@@ -116,11 +116,9 @@ def _enter(folder: Path) -> Server:
 def _running(cluster: Cluster) -> Postmaster:
     """Return the server, started if it does not run; one whose socket was swept away is started again."""
     found = find_postmaster(cluster)
-    if found is not None and found.ready and not (found.sockets / ".s.PGSQL.5432").exists():
-        stop(cluster)
-        found = None
-    if found is not None:
+    if found is not None and (not found.ready or (found.sockets / ".s.PGSQL.5432").exists()):
         return wait_until_ready(cluster)
+    stop(cluster)
     make_data(cluster)
     return start(cluster)
 
@@ -129,7 +127,10 @@ def _leave(folder: Path) -> None:
     cluster = Cluster(folder)
     with _guard:
         _holds[folder] -= 1
-        if _holds[folder] > 0 or not folder.exists():
+        if _holds[folder] > 0:
+            return
+        if not folder.exists():  # somebody removed it: there is nobody to ask and nothing to keep
+            stop(cluster)
             return
         with _alone(cluster):
             others = [holder for holder in _living(cluster) if holder[0] != os.getpid()]

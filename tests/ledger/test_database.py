@@ -1,5 +1,6 @@
 """The ledger migrates what is older, refuses what is newer, and says plainly what is wrong with an address."""
 
+import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -124,3 +125,20 @@ def test_instants_come_back_in_utc_whatever_the_servers_zone(settings, database_
 
 def test_the_engine_is_made_once(settings):
     assert database.engine(settings) is database.engine(settings)
+
+
+def test_a_forked_process_opens_connections_of_its_own(settings):
+    maker = database.sessions(settings)
+    backend = sa.text("SELECT pg_backend_pid()")
+    with maker() as session:
+        mine = session.scalar(backend)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        theirs = pool.apply(backend_pid, [settings])
+    with maker() as session:
+        assert session.scalar(backend) == mine
+    assert theirs != mine
+
+
+def backend_pid(settings):
+    with database.sessions(settings)() as session:
+        return session.scalar(sa.text("SELECT pg_backend_pid()"))

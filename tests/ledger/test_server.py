@@ -1,6 +1,7 @@
 """The embedded PostgreSQL lives exactly as long as somebody holds it, also when holders are killed."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -26,13 +27,29 @@ with hold(sys.argv[1]):
 """
 
 
+@pytest.fixture(scope="module")
+def made():
+    """A server's folder, made once; copying it takes less than initdb."""
+    with tempfile.TemporaryDirectory(prefix="beforehand-tests-") as place:
+        with server.hold(Path(place) / "pg"):
+            pass
+        yield Path(place) / "pg"
+
+
 @pytest.fixture
-def folder():
-    with tempfile.TemporaryDirectory(prefix="beforehand-tests-") as made:
-        place = Path(made) / "pg"
-        yield place
-        assert server.stop_if_unheld(place)
-        assert processes_on(place) == []
+def new():
+    """A place for a server's folder, with nothing there; whatever a test does, nothing runs on it at the end."""
+    with tempfile.TemporaryDirectory(prefix="beforehand-tests-") as place:
+        yield Path(place) / "pg"
+        assert server.stop_if_unheld(Path(place) / "pg")
+        assert processes_on(Path(place) / "pg") == []
+
+
+@pytest.fixture
+def folder(made, new):
+    """The folder of a server that has run before."""
+    subprocess.run(["cp", "-a", made, new], check=True)
+    return new
 
 
 @contextmanager
@@ -61,11 +78,11 @@ def answers(held):
         return connection.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_it_runs_while_held_and_not_after(folder):
-    with server.hold(folder) as held:
+def test_it_runs_while_held_and_not_after(new):
+    with server.hold(new) as held:
         assert answers(held)
-        assert server.holders(folder) == [os.getpid()]
-    assert processes_on(folder) == []
+        assert server.holders(new) == [os.getpid()]
+    assert processes_on(new) == []
     assert not held.sockets.exists()
 
 
@@ -137,9 +154,26 @@ def test_after_a_crash_a_pid_file_that_names_another_process_does_not_keep_it_fr
         assert answers(held)
 
 
-def test_a_half_made_data_folder_is_made_anew(folder):
-    (folder / "data.new" / "base").mkdir(parents=True)
-    with server.hold(folder) as held:
+def test_a_server_whose_folder_was_removed_is_stopped_all_the_same(folder):
+    with server.hold(folder):
+        shutil.rmtree(folder)
+        assert len(processes_on(folder)) == 1
+    assert processes_on(folder) == []
+
+
+def test_a_folder_removed_and_made_again_gets_a_server_of_its_own(folder):
+    with holder(folder) as before:
+        [old] = processes_on(folder)
+        shutil.rmtree(folder)
+        with server.hold(folder) as held:
+            assert answers(held)
+            assert not postgres.is_alive(old)
+        before.kill()
+
+
+def test_a_half_made_data_folder_is_made_anew(new):
+    (new / "data.new" / "base").mkdir(parents=True)
+    with server.hold(new) as held:
         assert answers(held)
 
 
@@ -166,14 +200,14 @@ def test_a_server_that_does_not_start_says_what_its_log_says(folder):
         pass
 
 
-def test_data_of_a_version_that_is_not_installed_is_refused_with_the_way_out(folder):
-    (folder / "data").mkdir(parents=True)
-    (folder / "data" / "PG_VERSION").write_text("12\n")
-    with pytest.raises(LedgerError, match=r"made by PostgreSQL 12, which is not installed.*DATABASE_URL"), server.hold(folder):
+def test_data_of_a_version_that_is_not_installed_is_refused_with_the_way_out(new):
+    (new / "data").mkdir(parents=True)
+    (new / "data" / "PG_VERSION").write_text("12\n")
+    with pytest.raises(LedgerError, match=r"made by PostgreSQL 12, which is not installed.*DATABASE_URL"), server.hold(new):
         pass
 
 
-def test_without_the_package_the_error_says_how_to_get_it(folder, monkeypatch):
+def test_without_the_package_the_error_says_how_to_get_it(new, monkeypatch):
     monkeypatch.setattr(postgres, "find_spec", lambda name: None)
-    with pytest.raises(MissingError, match="make setup"), server.hold(folder):
+    with pytest.raises(MissingError, match="make setup"), server.hold(new):
         pass
