@@ -91,7 +91,7 @@ class Loyalty(Strict):
     active_source: str | None = None               # or: a source whose silence means leaving ...
     active_within_days: int = Field(default=56, ge=1)   # ... when it lasts this long
     revenue: str | None = None                     # "source.kind.column" that adds up to what was bought
-    contacts_source: str | None = None
+    contacts_source: str | None = None             # a source of contacts, or "source.kind" where not every kind is one
     settle_days: int = Field(default=3, ge=0)      # a horizon is read once this many days passed after it
 
 

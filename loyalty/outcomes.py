@@ -23,8 +23,10 @@ HORIZONS_MONTHS = (1, 6, 18)
 PRE_MONTHS_AT_MOST = 3
 OUTCOMES = ("retained", "revenue", "purchases", "contacts")
 PROGRAMME = "programme"     # the scope of the global hold out, which is no issue
-UNITS = {"assignment_id": pl.Int64, "issue": pl.String, "unit_id": pl.String, "customer_id": pl.String, "arm": pl.String,
-         "share": pl.Float64, "assigned_at": pl.Datetime("us", "UTC"), "flagged_on": pl.Date}  # fmt: skip
+UNITS: dict[str, pl.DataType | type[pl.DataType]] = {
+    "assignment_id": pl.Int64, "issue": pl.String, "unit_id": pl.String, "customer_id": pl.String, "arm": pl.String,
+    "share": pl.Float64, "assigned_at": pl.Datetime("us", "UTC"), "flagged_on": pl.Date,
+}  # fmt: skip
 
 
 def analysis_set(session: Session, *, before: datetime) -> pl.DataFrame:
@@ -38,7 +40,7 @@ def analysis_set(session: Session, *, before: datetime) -> pl.DataFrame:
         .where(Assignment.scope != PROGRAMME, Assignment.assigned_at < before)
         .order_by(Assignment.scope, Assignment.unit_id, Assignment.assigned_at)
     )
-    units = pl.DataFrame([tuple(row) for row in session.execute(drawn)], schema=pl.Schema(UNITS), orient="row")
+    units = pl.DataFrame([tuple(row) for row in session.execute(drawn)], schema=UNITS, orient="row")
     starts_on = pl.col("assigned_at").dt.date()
     return units.with_columns(
         starts_on.alias("starts_on"),
@@ -100,7 +102,8 @@ def unit_outcomes(settings: Settings, spread: pl.DataFrame, who: pl.DataFrame, *
         paid = _facts(settings, source, persons, before, kind=kind, column=column)
         found += [_summed(persons, paid, "revenue"), _summed(persons, paid.with_columns(amount=1.0), "purchases")]
     if "contacts" in names:
-        asked = _facts(settings, settings.loyalty.contacts_source or "", persons, before)
+        source, _, kind = (settings.loyalty.contacts_source or "").partition(".")
+        asked = _facts(settings, source, persons, before, kind=kind or None)
         found.append(_summed(persons, asked, "contacts"))
     columns = ("assignment_id", "horizon_months", "outcome", "value", "covariate")
     return pl.concat([frame.select(columns) for frame in found]) if found else _nothing()

@@ -56,6 +56,18 @@ def test_money_counts_from_the_day_of_assignment_to_the_day_before_the_horizon(p
     assert outcomes(past, months=18)[drawn, "revenue"] == (111_000, 110)
 
 
+@pytest.mark.parametrize(("said", "asked"), [("contacts", 3), ("contacts.ticket", 2)])
+def test_contacts_are_all_of_a_source_or_one_kind_of_it(past, said, asked):
+    path = past.settings.folder / "settings.toml"
+    path.write_text(path.read_text().replace('contacts_source = "contacts"', f'contacts_source = "{said}"'))
+    past.settings = load_settings(past.settings.folder)
+    drawn = past.draws("ann", START)
+    for what in ("contacts.ticket", "contacts.ticket", "contacts.closed"):
+        past.happens("ann", what, START)
+    past.write(LATE)
+    assert outcomes(past)[drawn, "contacts"] == (asked, 0)
+
+
 def test_who_leaves_on_the_horizon_day_was_still_there_and_who_leaves_the_day_before_was_not(past):
     stays, leaves, at_once, never = (past.draws(name, START) for name in ("stays", "leaves", "at_once", "never"))
     past.happens("stays", "billing.left", date(2025, 9, 10))
