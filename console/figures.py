@@ -46,14 +46,15 @@ def _sources(settings: Settings) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for pull in lake.pulls(settings).to_dicts():
         name = pull["source"]
-        new = {"source": name, "first": str(pull["first"]), "last": "", "dropped": 0, "dropped_by": {}}
-        row = found.setdefault(name, new | dict.fromkeys(ROWS, 0))
+        counts: dict[str, Any] = dict.fromkeys(ROWS, 0)
+        new = {"source": name, "first": str(pull["first"]), "last": "", **counts, "dropped": 0, "dropped_by": {}}
+        row = found.setdefault(name, new)
         row["first"], row["last"] = min(row["first"], str(pull["first"])), max(row["last"], str(pull["last"]))
         for rows in ROWS:
             row[rows] += pull[rows]
-        for rule, rows in dropped_of(pull).items():
-            row["dropped"] += rows
-            row["dropped_by"][rule] = row["dropped_by"].get(rule, 0) + rows
+        for rule, number in dropped_of(pull).items():
+            row["dropped"] += number
+            row["dropped_by"][rule] = row["dropped_by"].get(rule, 0) + number
     return [row | {"reconciles": row["read"] == row["kept"] + row["quarantined"] + row["dropped"]}
             for _, row in sorted(found.items())]  # fmt: skip
 

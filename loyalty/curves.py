@@ -29,14 +29,17 @@ def retention_curves(settings: Settings, session: Session, cut: Cut) -> pl.DataF
 
 
 def _weeks(units: pl.DataFrame, cut: Cut) -> pl.DataFrame:
-    """Return (issue, arm, weight, weeks watched, left), whole weeks only."""
-    until = pl.min_horizontal(pl.col("left_on"), pl.lit(cut.closed_before))
-    weeks = ((until - pl.col("starts_on")).dt.total_days() // 7).clip(0)
+    """Return (issue, arm, weight, weeks, left): the last week each unit was at risk in, counted from 0.
+
+    A week counts for a unit only when it was watched to its end, whether or not the unit left in it.
+    """
+    watched = (pl.lit(cut.closed_before) - pl.col("starts_on")).dt.total_days() // 7
+    week_left = ((pl.col("left_on") - pl.col("starts_on")).dt.total_days() // 7).clip(0)
+    left = (week_left < watched).fill_null(False)
     chance = pl.when(pl.col("arm") == "hold_out").then("share").otherwise(1 - pl.col("share"))
-    left = pl.col("left_on").is_not_null() & (pl.col("left_on") < pl.lit(cut.closed_before))
-    return units.filter(pl.col("share").is_between(0, 1, closed="none")).select(
-        "issue", "arm", (1 / chance).alias("weight"), weeks.alias("weeks"), left.alias("left")
-    )
+    weeks = pl.when(left).then(week_left).otherwise(watched - 1).alias("weeks")
+    drawn = units.filter(pl.col("share").is_between(0, 1, closed="none"))
+    return drawn.select("issue", "arm", (1 / chance).alias("weight"), weeks, left.alias("left")).filter(pl.col("weeks") >= 0)
 
 
 def _kaplan_meier(watched: pl.DataFrame) -> pl.DataFrame:

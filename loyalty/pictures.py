@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-INK, ACCENT = "#010203", "#3d74b8"  # ink becomes the page's own colour
+INK, ACCENT = "#010203", "#3d74b8"  # ink becomes the page's own colour, the accent the page's --accent where it has one
 WIDTH, HEIGHT = 300, 150
 FONT = "system-ui, sans-serif"
 SCALE = {"retained": 100.0}  # per cent points; other outcomes as they are
@@ -113,5 +113,5 @@ def _at_home(svg: str) -> str:
     """Take out sizes, name spaces and fixed ink, so that the picture follows the page it stands in."""
     head, _, body = svg.partition(">")
     box = re.search(r'viewBox="([^"]+)"', head)
-    body = body.replace(INK, "currentColor")
+    body = body.replace(INK, "currentColor").replace(ACCENT, f"var(--accent, {ACCENT})")
     return f'<svg viewBox="{box.group(1) if box else "0 0 360 200"}" width="100%" aria-hidden="true">{body}'
