@@ -96,12 +96,15 @@ def _drawn(rows: NDArray[np.int64], most: int, weight: Probabilities) -> NDArray
 
 def raw(trees: tuple[Any, Any], numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
     """Return uncalibrated log-odds, each row from the trees that did not learn from its half."""
-    def of_half(h: int) -> None:
-        if (half == h).any():
-            odds[half == h] = trees[h].decision_function(numbers[half == h])
-
     odds = np.zeros(len(numbers))
-    with _one_thread(), ThreadPoolExecutor(2) as pool:
+
+    def of_half(h: int) -> None:
+        mine = half == h
+        if mine.any():
+            with _one_thread():  # the limit is the calling thread's own
+                odds[mine] = trees[h].decision_function(numbers[mine])
+
+    with ThreadPoolExecutor(2) as pool:
         list(pool.map(of_half, (0, 1)))
     return odds
 

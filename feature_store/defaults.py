@@ -11,7 +11,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import chain, zip_longest
-from types import ModuleType
 
 import polars as pl
 
@@ -151,14 +150,17 @@ def _words(values: Sequence[str]) -> list[tuple[str, str]]:
     return pairs
 
 
-def hand_made(shapes: Mapping[str, Shape], package: ModuleType = feature_store.features) -> tuple[list[Feature], list[str]]:
-    """Return the features written by hand whose sources are configured, and a note for each one left out.
+def hand_made(
+    shapes: Mapping[str, Shape], written: Mapping[str, Feature] | None = None
+) -> tuple[list[Feature], list[str]]:
+    """Return the features `written` by hand whose sources are configured, and a note for each one left out.
 
     Raise ConfigError, naming the file and the nearest column, for one about a column its source does not have.
     """
     found, notes = [], []
-    for name, feature in discover(package, "FEATURE").items():
-        where = f"{package.__name__.replace('.', '/')}/{name}.py"
+    written = discover(feature_store.features, "FEATURE") if written is None else written
+    for name, feature in written.items():
+        where = f"feature_store/features/{name}.py"
         absent = sorted({m.source for m in measures(feature)} - {s for s in shapes if shapes[s].kinds})
         if absent:
             why = "holds no rows yet" if absent[0] in shapes else "is not configured"

@@ -1,0 +1,97 @@
+"""A source alone yields its features by its role; what was drawn once is frozen."""
+
+from datetime import date
+
+import polars as pl
+import pytest
+
+from core.errors import ConfigError
+from core.settings import Features
+from feature_store import lake
+from feature_store.defaults import Shape, draw, freeze, hand_made, shape_of
+from feature_store.feature import Feature, Measure
+from feature_store.feature_set import in_use, load
+
+BILLING = Shape("billing", "billing", kinds=("paid", "payment_failed"), numbers=("amount_cents",), columns=("amount_cents",))
+CUSTOMERS = Shape("customers", "customers", numbers=("age",), texts=(("plan", ("Basic", "Pro+")),), columns=("age", "plan"))
+
+
+def drawn(*shapes, **limits):
+    return {f.name: f for f in draw(shapes, Features(**limits))}
+
+
+def test_a_source_of_events_gives_counts_sums_and_times():
+    found = drawn(BILLING)
+
+    assert {"billing__count_28d", "billing__payment_failed__count_1d", "billing__other__count_90d",
+            "billing__amount_cents__sum_7d", "billing__amount_cents__mean_28d", "billing__amount_cents__last",
+            "billing__recency_days", "billing__payment_failed__recency_days", "billing__tenure_days",
+            "billing__distinct_days_28d", "billing__trend_28d"} <= set(found)  # fmt: skip
+    assert found["billing__other__count_7d"].measure == Measure("billing", "count", 7, other_than=("paid", "payment_failed"))
+    assert (found["billing__count_7d"].empty, found["billing__amount_cents__mean_7d"].empty) == (0, None)
+
+
+def test_a_source_of_customers_gives_each_attribute_as_last_known():
+    found = drawn(CUSTOMERS)
+
+    assert set(found) == {"customers__tenure_days", "customers__age", "customers__plan__is_basic", "customers__plan__is_pro"}
+    assert found["customers__plan__is_pro"].measure == Measure("customers", "last", column="plan", equals="Pro+")
+
+
+def test_the_limit_is_spread_over_the_sources_in_turn():
+    many = Shape("app", "telemetry", kinds=tuple(f"kind_{n:02}" for n in range(20)))
+
+    found = drawn(BILLING, CUSTOMERS, many, at_most=60)
+
+    per_source = [sum(name.startswith(s) for name in found) for s in ("billing", "customers", "app")]
+    assert sum(per_source) == 60
+    assert per_source[1] == 4
+    assert min(per_source[0], per_source[2]) >= 25
+
+
+def test_kinds_that_would_share_a_name_are_told_apart():
+    found = drawn(Shape("app", "telemetry", kinds=("Log in", "log-in", "other")), windows_days=(28,))
+
+    assert {"app__log_in__count_28d", "app__log_in_2__count_28d", "app__other_2__count_28d", "app__other__count_28d"} <= set(found)
+
+
+def test_only_the_most_frequent_kinds_have_a_feature_and_free_text_has_none():
+    rows = pl.LazyFrame({
+        "kind": ["a"] * 5 + ["b"] * 3 + ["c"], "minutes": [1.0] * 9, "account_id": [7] * 9,
+        "plan": ["x"] * 8 + ["y"], "remark": [f"note {n}" for n in range(9)], "recorded_on": [date(2026, 1, 1)] * 9,
+    })  # fmt: skip
+
+    shape = shape_of("s", "customers", rows, top=2)
+
+    assert shape.kinds == ("a", "b")
+    assert shape.numbers == ("minutes",)
+    assert shape.texts == (("plan", ("x", "y")),)
+
+
+def test_a_hand_made_feature_is_kept_left_out_or_refused():
+    given = {
+        "good": Feature("good", Measure("billing", "sum", 30, column="amount_cents")),
+        "elsewhere": Feature("elsewhere", Measure("sensors", "count", 30)),
+    }
+
+    kept, notes = hand_made({"billing": BILLING}, given)
+
+    assert [f.name for f in kept] == ["good"]
+    assert notes == ["feature_store/features/elsewhere.py: left out, because source 'sensors' is not configured."]
+    wrong = {"bad": Feature("bad", Measure("billing", "sum", 30, column="amount"))}
+    with pytest.raises(ConfigError, match=r"features/bad.py: column of billing 'amount' does not exist. Did you mean 'amount_c"):
+        hand_made({"billing": BILLING}, wrong)
+
+
+def test_a_frozen_set_stays_in_use_until_the_next_one(company, source_file, lake_rows, at, on):
+    source_file("billing", 'role = "billing"\npath = "x/{day}.csv"\ncustomer_id = "c"\nevent_id = "i"\n'
+                           '[[event]]\nkind = { column = "k" }\noccurred_at = "t"\n')  # fmt: skip
+    lake.add(company, "billing", lake_rows(("a", at(1, 8), at(1, 9), on(1), "gold", False)), first=on(1), last=on(1))
+
+    first = freeze(company, on(2), keep=[])
+    second = freeze(company, on(5), keep=[Feature("mine", Measure("billing", "count", 3))])
+
+    assert first.version != second.version
+    assert load(company, first.version).features == first.features
+    assert [in_use(company, on(day)).version == second.version for day in (1, 2, 4, 5, 9)] == [False, False, False, True, True]
+    assert freeze(company, on(9), keep=[Feature("mine", Measure("billing", "count", 3))]).version == second.version
