@@ -87,6 +87,7 @@ def lake_of(home):
         os.chdir(here)
 
 
+@pytest.mark.slow
 def test_ten_kills_and_a_rerun_leave_what_one_clean_run_leaves(make_home):
     pace, chance = 10, random.Random(20261123)
     clean, killed = make_home("clean"), make_home("killed")
