@@ -17,8 +17,8 @@ setup:  ## install the locked packages into .venv (WITH="spark bench" adds extra
 setup-dev:
 	@$(SETUP) dev $(WITH)
 
-run: setup  ## play the made company: customers flagged, told and measured (about five minutes)
-	@$(BIN)/beforehand demo
+run: setup  ## play the made company: customers flagged, told and measured (ARGS="--customers 2000" for a small one)
+	@$(BIN)/beforehand demo $(ARGS)
 
 up: setup  ## run the scheduler and everything it needs, until Ctrl-C
 	@$(BIN)/beforehand up
