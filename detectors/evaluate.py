@@ -108,13 +108,14 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
     odds = log_odds(probability)
     if struck.all() or not struck.any() or np.ptp(odds) < 1e-9:
         return None
-    design, beta = np.column_stack([np.ones_like(odds), odds]), np.array([0.0, 1.0])
+    design = np.column_stack([np.ones_like(odds), odds])
+    beta = np.array([log_odds(np.average(struck, weights=weight)), 0.0])  # from a flat start Newton's steps are safe
     for _ in range(50):
         fitted = 1 / (1 + np.exp(-design @ beta))
         gradient = design.T @ (weight * (struck - fitted))
         hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, gradient)
-        beta = beta + np.clip(step, -2, 2)
+        beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
     return float(beta[1])
@@ -122,5 +123,5 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
 
 def log_odds(probability: Values) -> Values:
     """Return ln(p / (1 - p)), with p kept a millionth away from 0 and 1."""
-    p = np.clip(probability.astype(np.float64), 1e-6, 1 - 1e-6)
+    p = np.clip(np.asarray(probability, dtype=np.float64), 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p))

@@ -6,10 +6,23 @@ import numpy as np
 import polars as pl
 import pytest
 
+from core.settings import load_settings
+from detectors.detector import Examples
 from feature_store import bookkeeping, lake
 
 DAY = timedelta(days=1)
 FIRST, LAST = date(2025, 1, 1), date(2025, 12, 31)
+COMPANY = """
+[company]
+name = "Lumen Broadband"
+from_address = "care@lumen.example"
+reply_to = "help@lumen.example"
+postal_address = "1 Harbour Street, 20457 Hamburg"
+website = "https://lumen.example"
+
+[storage]
+root = "{root}"
+"""
 SOURCE = """
 role = "{role}"
 path = "{{root}}/{name}/{{day}}.csv"
@@ -65,8 +78,24 @@ class World:
 
 
 @pytest.fixture
-def world(settings):
-    return World(settings)
+def on_day():
+    """An instant: 00:00 so many days after the first."""
+    return lambda days: at(0, 0) + days * DAY
+
+
+@pytest.fixture
+def company(tmp_path):
+    """Settings of a company whose storage and configuration lie in tmp_path; it has no ledger."""
+    for kind in ("sources", "issues", "playbooks"):
+        (tmp_path / "config" / kind).mkdir(parents=True)
+    (tmp_path / "config" / "settings.toml").write_text(COMPANY.format(root=tmp_path / "var"))
+    return load_settings(tmp_path / "config")
+
+
+@pytest.fixture
+def world(company):
+    """A lake to write into, without a ledger."""
+    return World(company)
 
 
 def failing_company(customers=1500, days=365, seed=0, share=0.25, signal=True):
@@ -91,3 +120,19 @@ def failing_company(customers=1500, days=365, seed=0, share=0.25, signal=True):
         add("payment_failed", troubled, np.maximum(before, 0))
     frame = pl.concat(frames, how="diagonal")
     return frame.filter(pl.col("occurred_at") < at(0, 0) + days * DAY)
+
+
+def labelled(seed=0, n=3000, days=4):
+    """Made examples: customers whose failures bring trouble, some numbers missing."""
+    rng = np.random.default_rng(seed)
+    numbers = np.column_stack([rng.poisson(0.7, n), rng.normal(size=n), rng.exponential(1, n)]).astype(np.float32)
+    numbers[rng.random(n) < 0.1, 2] = np.nan
+    struck = rng.random(n) < np.minimum(0.02 + 0.15 * numbers[:, 0], 0.9)
+    return Examples(("failures", "noise", "gaps"), tuple(date(2026, m + 1, 1) for m in range(days)), numbers, struck, np.where(struck, 5.0, np.nan),
+                    np.ones(n), rng.integers(0, days, n), rng.integers(0, 2**32, n), np.full(days, n // days))  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def examples():
+    """Make labelled examples from a seed."""
+    return labelled
