@@ -91,12 +91,6 @@ def schema(settings: Settings, source: str) -> dict[str, pl.DataType]:
     return {name: kind for name, kind in tables.schema(tables.place(settings, source)).items() if name not in INNER}
 
 
-def later_batches(settings: Settings, source: str, after: date) -> bool:
-    """Whether days after `after` were pulled into the lake."""
-    files = tables.live_files(tables.place(settings, source))
-    return bool(files.height) and bool((files["batch"] > after).any())
-
-
 def _commit(source: str, uri: str, rows: pl.DataFrame, predicate: str) -> None:
     try:
         tables.rewrite(uri, rows, predicate=predicate, partition_by=PARTITIONS)

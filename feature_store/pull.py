@@ -57,9 +57,7 @@ def pull_days(source: str, *, first: date | str, last: date | str, settings: Set
 def _pull(settings: Settings, source: Source, reader: Reader, span: tuple[date, date], signature: str) -> PullReport:
     first, last = span
     rows = follow(source, settings, reader, reader.read(source, settings, first=first, last=last))
-    mapped = to_events(source, rows, lake.schema(settings, source.name)) if source.events and rows.height else None
-    if mapped is None:
-        return _record(settings, PullReport(source.name, first, last, 0, 0, 0, {}), signature)
+    mapped = to_events(source, rows, lake.schema(settings, source.name))
     events = _with_recorded_at(source, settings, mapped.events, first, last)
     wanted = [last] if source.whole else days(first, last)
     good, bad = _sorted_out(source, settings, events, rows, wanted)
@@ -102,7 +100,8 @@ def _with_recorded_at(source: Source, settings: Settings, events: pl.DataFrame, 
         since = pl.when(pl.col("undated") & believed).then(pl.lit(first).cast(INSTANT)).otherwise("occurred_at")
         stated_then = pl.when(pl.col("undated") & believed).then(end_of_day(pl.lit(first).cast(INSTANT))).otherwise(stated)
         events = events.with_columns(occurred_at=since, stated_at=stated_then)
-    history = believed & (stated < datetime.combine(source.history_until or date.min, datetime.min.time(), UTC))
+    later = pl.lit(source.whole) & (stated.dt.date() > pulled)  # of a past played again: never seen before its time
+    history = (believed | later) & (stated < datetime.combine(source.history_until or date.min, datetime.min.time(), UTC))
     end = end_of_day(pulled.cast(INSTANT))
     events = events.with_columns(recorded_at=pl.when(history | (stated.dt.date() == pulled)).then(stated).otherwise(end))
     if closed is None:
@@ -144,7 +143,7 @@ def _record(settings: Settings, report: PullReport, signature: str) -> PullRepor
 def _pull_later_days_again(settings: Settings, source: Source, after: date) -> None:
     """Pull the open days after a day whose rows changed: what was dropped there as seen before may be new now."""
     after = max(after, lake.last_closed(settings, source.name) or after)
-    if source.whole or not lake.later_batches(settings, source.name, after):
+    if source.whole:
         return
     done = lake.pulls(settings).filter(pl.col("source") == source.name, pl.col("first") > after)
     for first, last in done.select("first", "last").unique().sort("first").rows():

@@ -53,15 +53,13 @@ def decide(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 def _decide_each(new: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Decide on rows whose event has several: by the order in which they became known."""
     moment = ["event_id", "recorded_at", "batch"]
-    last = pl.col("content_hash").last().over(moment)
-    same_moment = pl.int_range(pl.len()).over(moment) < pl.len().over(moment) - 1
-    new = new.sort(*moment, "stated_at", "n").with_columns(
-        rule=pl.when(same_moment & (pl.col("content_hash") == last)).then(pl.lit("seen_before"))
-        .when(same_moment).then(pl.lit("superseded"))
-    )  # fmt: skip
     pulled = known.select("event_hash", "content_hash", "batch").unique().with_columns(again=pl.lit(True))
-    new = new.join(pulled, on=["event_hash", "content_hash", "batch"], how="left")
-    new = new.with_columns(rule=pl.coalesce("rule", pl.when(pl.col("again")).then(pl.lit("seen_before")))).drop("again")
+    new = new.join(pulled, on=["event_hash", "content_hash", "batch"], how="left").sort(*moment, "stated_at", "n")
+    not_last = pl.int_range(pl.len()).over(moment) < pl.len().over(moment) - 1
+    same = pl.col("content_hash") == pl.col("content_hash").last().over(moment)
+    new = new.with_columns(
+        rule=pl.when(pl.col("again") | (not_last & same)).then(pl.lit("seen_before")).when(not_last).then(pl.lit("superseded"))
+    ).drop("again")
     repeats = _repeats(new.filter(pl.col("rule").is_null()), known)
     new = new.with_columns(rule=pl.when(pl.col("n").is_in(repeats.implode())).then(pl.lit("seen_before")).otherwise("rule"))
     kept = pl.col("rule").is_null()

@@ -15,6 +15,7 @@ COLUMNS = {
     "customer_id": pl.String, "unit_id": pl.String, "name": pl.String, "address": pl.String, "phone": pl.String,
     "language": pl.String, "time_zone": pl.String, "country": pl.String, "consent": pl.Boolean,
 }  # fmt: skip
+_WHOLE: dict[str, tuple[tuple[str, Source], pl.DataFrame]] = {}
 
 
 def contact_details(settings: Settings, *, first: date, last: date) -> pl.DataFrame:
@@ -24,12 +25,24 @@ def contact_details(settings: Settings, *, first: date, last: date) -> pl.DataFr
     where the source does not say). Where several sources know a customer, the newest that says something counts.
     """
     known = [source for source in load_sources(settings).values() if source.contact_details]
-    parts = [_details(source, settings, first, last) for source in known]
+    parts = [_unless_unchanged(source, settings, first, last) for source in known]
     if not parts:
         return pl.DataFrame(schema=COLUMNS)
     every = pl.concat(parts).filter(pl.col("customer_id").is_not_null()).sort("changed_at", nulls_last=False, maintain_order=True)
     newest = [pl.col(name).drop_nulls().last() for name in COLUMNS if name != "customer_id"]
     return every.group_by("customer_id").agg(newest).sort("customer_id")
+
+
+def _unless_unchanged(source: Source, settings: Settings, first: date, last: date) -> pl.DataFrame:
+    """Return a source's details; one that is read whole is read once in a process until it changes."""
+    reader = reader_of(source, settings)
+    signature = reader.signature(source, settings) if source.whole else None
+    if signature is None:
+        return _details(source, settings, first, last)
+    key = f"{settings.folder} {source.name}"
+    if key not in _WHOLE or _WHOLE[key][0] != (signature, source):
+        _WHOLE[key] = ((signature, source), _details(source, settings, first, last))
+    return _WHOLE[key][1]
 
 
 def _details(source: Source, settings: Settings, first: date, last: date) -> pl.DataFrame:

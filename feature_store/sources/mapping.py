@@ -11,6 +11,11 @@ from feature_store.sources.times import INSTANT, end_of_day, read_times
 from feature_store.sources.values import as_ids, convert, holds, misfits
 
 RAW = "__raw"  # the number of the row an event came from
+EMPTY = {
+    RAW: pl.UInt32, "event_id": pl.String, "customer_id": pl.String, "kind": pl.String, "occurred_at": INSTANT,
+    "stated_at": INSTANT, "batch": pl.Date, "deleted": pl.Boolean, "future": pl.Boolean, "undated": pl.Boolean,
+    PROBLEM: pl.String,
+}  # fmt: skip
 
 
 @dataclass
@@ -29,14 +34,15 @@ def to_events(source: Source, rows: pl.DataFrame, kinds: dict[str, pl.DataType])
     Columns: event_id, customer_id, kind, occurred_at, stated_at (when it says it was recorded), batch (the day it was
     pulled for), deleted, future, undated, currency, the mapped columns, PROBLEM and RAW.
     """
+    if not rows.height or not source.events:
+        return Mapped(pl.DataFrame(schema=EMPTY))
     rows = rows.with_row_index(RAW)
     parts, dropped = [], 0
     for number, event in enumerate(source.events):
         chosen = rows.filter(holds(rows, event.when, source.date_formats, source.time_zone)) if event.when else rows
         dropped += rows.height - chosen.height
         parts.append(_events(source, number, chosen, kinds))
-    events = pl.concat(parts, how="diagonal_relaxed") if parts else pl.DataFrame()
-    return Mapped(events, {"not_this_event": dropped} if dropped else {})
+    return Mapped(pl.concat(parts, how="diagonal_relaxed"), {"not_this_event": dropped} if dropped else {})
 
 
 def _events(source: Source, number: int, rows: pl.DataFrame, kinds: dict[str, pl.DataType]) -> pl.DataFrame:

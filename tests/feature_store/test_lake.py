@@ -162,11 +162,15 @@ class Brute:
         self.delivered[day] = rows
         self.rows = [r for r in self.rows if r[3] != day or r[4] < START + timedelta(days=self.closed + 1)]
         kept = {(r[0], r[1]) for r in self.rows if r[3] == day}
+        last = {}  # of rows that became known at one moment, the one that says so last
         for n, (name, plan, deleted, occurred, hour, later) in enumerate(rows):
-            content = (plan, deleted, START + timedelta(hours=occurred))
-            stated = START + timedelta(days=day + later, hours=hour)
+            content, stated = (plan, deleted, START + timedelta(hours=occurred)), START + timedelta(days=day + later, hours=hour)
+            entry = (stated, n, content)
+            moment = (name, self.recorded(day, hour, later))
+            last[moment] = max(last.get(moment, entry), entry, key=lambda e: e[:2])
+        for (name, recorded), (stated, n, content) in last.items():
             if (name, content) not in kept:
-                self.rows.append((name, content, n, day, self.recorded(day, hour, later), stated))
+                self.rows.append((name, content, n, day, recorded, stated))
 
     def seen(self, before, since):
         newest = {}
