@@ -57,7 +57,8 @@ def write_report(settings: Settings, facts: Mapping[str, Any], *, now: datetime)
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                        lstrip_blocks=True)  # fmt: skip
-    made.filters |= {"coded": _coded, "number": lambda value: f"{value:,}", "count": count, "words": lambda name: name.replace("_", " ")}
+    made.filters |= {"coded": _coded, "count": count, "number": lambda value: f"{value:,}",
+                     "words": lambda name: name.replace("_", " ")}  # fmt: skip
     return made
 
 
@@ -71,7 +72,8 @@ def _coded(sentence: str) -> Markup:
 
 
 def _proofs(
-    settings: Settings, found: Mapping[str, Any], readings: Sequence[dict[str, Any]], truth: Mapping[str, Mapping[Any, float]]
+    settings: Settings, found: Mapping[str, Any], readings: Sequence[dict[str, Any]],
+    truth: Mapping[str, Mapping[Any, float]],
 ) -> list[dict[str, Any]]:
     """Return one entry per issue with readings: a tile per horizon, pictures, and the tables behind them."""
     from loyalty.pictures import effects_picture, months_picture, retention_picture
@@ -86,7 +88,8 @@ def _proofs(
         promised = next((row["horizon_months"] for row in main if row["promised"]), 6)
         outcome = main[0]["outcome"]
         monthly = [row for row in mine if row["month"] != POOLED and row["outcome"] == outcome]
-        pictures = {"effects": effects_picture(main, truth=known)} if any(row["n_contact"] + row["n_hold_out"] for row in main) else {}
+        drawn = any(row["n_contact"] + row["n_hold_out"] for row in main)
+        pictures = {"effects": effects_picture(main, truth=known)} if drawn else {}
         if issue in curves:
             pictures["retention"] = retention_picture(curves[issue])
         if monthly:

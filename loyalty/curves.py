@@ -45,7 +45,8 @@ def _weeks(units: pl.DataFrame, cut: Cut) -> pl.DataFrame:
 def _kaplan_meier(watched: pl.DataFrame) -> pl.DataFrame:
     """Return the weighed product-limit estimate at the end of each week."""
     weight, gone = pl.col("weight"), pl.col("weight").filter("left")
-    weekly = watched.group_by("issue", "arm", "weeks").agg(weight.sum().alias("ends"), gone.sum().alias("left"), pl.len().alias("n"))
+    sums = (weight.sum().alias("ends"), gone.sum().alias("left"), pl.len().alias("n"))
+    weekly = watched.group_by("issue", "arm", "weeks").agg(*sums)
     weekly = weekly.sort("issue", "arm", "weeks").with_columns(
         pl.col("ends").cum_sum(reverse=True).over("issue", "arm").alias("risk"),
         pl.col("n").cum_sum(reverse=True).over("issue", "arm").alias("at_risk"),

@@ -22,10 +22,10 @@ LEAST_UNUSUAL_EVEN = 5      # of those whose value is not the commonest (leavers
 LEAST_UNUSUAL_UNEVEN = 20   # ... when the arms are even, and when one is tiny; in between by the line between the two
 
 RULE = (
-    f"A reading needs {LEAST_UNITS} units from strata whose smaller arm is expected to hold at least {LEAST_EXPECTED}, and so many with "
-    f"another value than the commonest that {LEAST_UNUSUAL_EVEN} of them (even arms) to {LEAST_UNUSUAL_UNEVEN} (one arm tiny) are expected in "
-    "the smaller arm; with fewer the interval would cover less than it claims. Expected means by the stored share: whether to "
-    "read is decided on both arms together, without looking at the arms."
+    f"A reading needs {LEAST_UNITS} units from strata whose smaller arm is expected to hold at least {LEAST_EXPECTED}, and so "
+    f"many with another value than the commonest that {LEAST_UNUSUAL_EVEN} of them (even arms) to {LEAST_UNUSUAL_UNEVEN} (one "
+    "arm tiny) are expected in the smaller arm; with fewer the interval would cover less than it claims. Expected means by "
+    "the stored share: whether to read is decided on both arms together, without looking at the arms."
 )  # fmt: skip
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
@@ -123,8 +123,7 @@ def _combine(strata: pl.DataFrame, by: list[str]) -> pl.DataFrame:
 
 
 def _spread(rows: pl.DataFrame, by: list[str]) -> pl.DataFrame:
-    """Return what is known of both arms together: sd, how many differ from the commonest value, and how many of them the
-    smaller arm should hold."""
+    """Return what is known of both arms together: sd, how many differ from the commonest value, whether that is enough."""
     commonest = pl.col("value").mode(maintain_order=True).first()
     smaller = pl.min_horizontal("share", 1 - pl.col("share"))
     needed = LEAST_UNUSUAL_EVEN + (LEAST_UNUSUAL_UNEVEN - LEAST_UNUSUAL_EVEN) * (1 - 2 * smaller)
@@ -154,7 +153,8 @@ def _with_inference(read: pl.DataFrame) -> pl.DataFrame:
             "smallest_seen": (stdtrit(df, (1 + CONFIDENCE) / 2) + stdtrit(df, POWER)) * se,
         }  # fmt: skip
     ratio = chdtrc(np.maximum(_numbers(read, "shares"), 1), _numbers(read, "sample_ratio"))
-    means = [pl.when(pl.lit(readable)).then(f"{kind}_{arm}").alias(f"{kind}_{arm}") for kind in ("mean", "raw_mean") for arm in ARMS]
+    names = [f"{kind}_{arm}" for kind in ("mean", "raw_mean") for arm in ARMS]
+    means = [pl.when(pl.lit(readable)).then(name).alias(name) for name in names]
     used = [pl.when(pl.lit(readable)).then(f"used_{arm}").otherwise(f"n_{arm}").alias(f"n_{arm}") for arm in ARMS]
     return read.with_columns(
         *means,
@@ -174,10 +174,11 @@ def _why() -> pl.Expr:
         pl.when(everybody == 0).then(pl.lit("nobody was drawn"))
         .when(pl.col("shares") == 0).then(pl.lit("one arm is empty by design: the stored share of hold out is 0 or 1"))
         .when(units < LEAST_UNITS).then(pl.format(
-            f"too few: {{}} of {{}} units can be compared (drawn with a share that is expected to leave at least {LEAST_EXPECTED} in the "
-            f"smaller arm), {LEAST_UNITS} are needed", units, everybody))
+            f"too few: {{}} of {{}} units can be compared (drawn with a share that is expected to leave at least {LEAST_EXPECTED} "
+            f"in the smaller arm), {LEAST_UNITS} are needed", units, everybody))
         .when(pl.col("enough") < 1 - 1e-9).then(pl.format(
-            "too little happened: {} of {} units differ from the commonest value, so the smaller arm is expected to hold {} of them{}",
+            "too little happened: {} of {} units differ from the commonest value, so the smaller arm is expected to hold {} of "
+            "them{}",
             unusual, units, pl.col("expected").round(1), needed))
         .when(pl.col("variance") <= 0).then(pl.lit("no spread within either arm"))
     )  # fmt: skip

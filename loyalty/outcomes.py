@@ -143,7 +143,7 @@ def _still_there(settings: Settings, persons: pl.DataFrame, before: datetime) ->
 
 
 def _still_active(settings: Settings, persons: pl.DataFrame, before: datetime) -> pl.DataFrame:
-    """Give 1.0 for a unit active in the last days before the horizon; the same asked of the day of assignment is the covariate."""
+    """Give 1.0 for a unit active in the last days before the horizon; before the assignment, that is the covariate."""
     within = pl.duration(days=settings.loyalty.active_within_days)
     reach = persons.with_columns(pre_from=pl.col("starts_on") - within)
     seen = _facts(settings, settings.loyalty.active_source or "", reach, before).unique(["customer_id", "on"])

@@ -22,7 +22,7 @@ def effects_picture(rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, fl
     scale = SCALE.get(rows[0]["outcome"], 1.0) if rows else 1.0
     points = [{"after": f"{row['horizon_months']} mo", **{name: row[name] * scale for name in ("effect", "low", "high")}}
               for row in rows if row["state"] == "readable"]  # fmt: skip
-    waits = [{"after": f"{row['horizon_months']} mo", "effect": 0.0, "said": "not yet" if row["state"] == "not_yet" else "unreadable"}
+    waits = [{"after": f"{row['horizon_months']} mo", "effect": 0.0, "said": row["state"].replace("_", " ")}
              for row in rows if row["state"] != "readable"]  # fmt: skip
     known = [{"after": f"{months} mo", "effect": effect * scale} for months, effect in sorted((truth or {}).items())]
     order = [f"{months} mo" for months in sorted({row["horizon_months"] for row in rows})]
@@ -49,7 +49,8 @@ def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
     across = alt.X("months:Q", title="months since assignment", axis=alt.Axis(values=[0, 1, 6, 12, 18]))
     look = {
         "color": alt.Color("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[ACCENT, INK]), legend=None),
-        "strokeDash": alt.StrokeDash("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[[1, 0], [5, 3]]), legend=None),
+        "strokeDash": alt.StrokeDash("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[[1, 0], [5, 3]]),
+                                     legend=None),
     }
     lines = _of(drawn).mark_line(interpolate="step-after", strokeWidth=2).encode(x=across, y=up, **look)
     texts = [
@@ -79,7 +80,8 @@ def months_picture(rows: Sequence[Mapping[str, Any]]) -> str:
               for row in rows if row["state"] == "readable"]  # fmt: skip
     silent = [{"month": f"{row['month']}-15", "effect": 0.0} for row in rows if row["state"] != "readable"]
     title = TITLES[rows[0]["outcome"]] if rows else None
-    across = alt.X("month:T", title="month of assignment", axis=alt.Axis(format="%b %y", tickCount={"interval": "month", "step": 6}))
+    twice_a_year = alt.Axis(format="%b %y", tickCount={"interval": "month", "step": 6})
+    across = alt.X("month:T", title="month of assignment", axis=twice_a_year)
     up = alt.Y("effect:Q", title=title)
     layers = [
         _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),

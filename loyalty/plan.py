@@ -83,7 +83,8 @@ def enrolment(settings: Settings, issue: str, *, day: date, share: float = 0.5) 
     size = units_needed(sd=sd, effect=float(effect), share=share)
     facts |= {"smallest_effect": effect, "needs_contact": size.contact, "needs_hold_out": size.hold_out}
     if not weekly:
-        return facts | {"why": f"no flags in the last {LOOK_BACK_DAYS} days: never at this volume. Pool issues, or widen the issue"}
+        never = f"no flags in the last {LOOK_BACK_DAYS} days: never at this volume. Pool issues, or widen the issue"
+        return facts | {"why": never}
     enrolled_on = day + timedelta(weeks=math.ceil(size.units / weekly))
     settle = timedelta(days=settings.loyalty.settle_days)
     readable = {months: (add_months(enrolled_on, months) + settle).isoformat() for months in HORIZONS_MONTHS}

@@ -137,7 +137,8 @@ def _measures(session: Session, units: pl.DataFrame, cut: Cut) -> dict[tuple[str
 
 
 def _effects(
-    settings: Settings, session: Session, spread: pl.DataFrame, found: pl.DataFrame, *, cut: Cut, measures: dict[tuple[str, str], Row]
+    settings: Settings, session: Session, spread: pl.DataFrame, found: pl.DataFrame, *,
+    cut: Cut, measures: dict[tuple[str, str], Row],
 ) -> dict[tuple, Row]:
     """Read the effect of every matured month, and of all matured months of an issue together, in one pass."""
     ripe = spread.join(found.filter("matured"), on=["issue", "month", "horizon_months"], how="semi").filter("counts")
@@ -195,8 +196,10 @@ def _row(key: tuple, cell: Row, effects: dict[tuple, Row], cut: Cut, measure: Ro
 def _promise(key: tuple, measure: Row) -> Row:
     """Say whether this is what the playbook promised to be judged by, or exploratory."""
     primary = measure.get("outcome") == key[-1]
-    return {"primary": primary, "promised": primary and measure.get("horizon_months", key[2]) == key[2],
-            "measure": measure.get("version"), "smallest_effect": measure.get("smallest_effect") if primary else None}  # fmt: skip
+    return {
+        "primary": primary, "promised": primary and measure.get("horizon_months", key[2]) == key[2],
+        "measure": measure.get("version"), "smallest_effect": measure.get("smallest_effect") if primary else None,
+    }  # fmt: skip
 
 
 def _progress(cell: Row) -> Row:
@@ -258,7 +261,8 @@ def _issue(session: Session, rows: list[Row], *, day: date, now: datetime) -> di
             new.append(row | {"revision": before["revision"] + 1})
             revisions += 1
     for start in range(0, len(new), 500):
-        session.execute(insert(Reading).values(new[start : start + 500]).on_conflict_do_nothing(index_elements=[*KEY, "revision"]))
+        some = insert(Reading).values(new[start : start + 500])
+        session.execute(some.on_conflict_do_nothing(index_elements=[*KEY, "revision"]))
     if changed:
         session.execute(update(Reading), changed)
     states = {state: sum(row["state"] == state for row in rows) for state in ("readable", "not_yet", "unreadable")}

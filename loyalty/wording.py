@@ -5,7 +5,8 @@ from typing import Any
 from core.settings import Settings
 
 MORE = {"retained": ("more stayed", "fewer stayed"), "revenue": ("bought for more", "bought for less"),
-        "purchases": ("bought more often", "bought less often"), "contacts": ("contacted us more", "contacted us less")}  # fmt: skip
+        "purchases": ("bought more often", "bought less often"),
+        "contacts": ("contacted us more", "contacted us less")}  # fmt: skip
 BETTER = {"retained": 1, "revenue": 1, "purchases": 1, "contacts": -1}
 
 

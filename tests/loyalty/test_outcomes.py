@@ -167,7 +167,7 @@ def test_a_wrong_name_in_the_settings_is_told_with_the_right_ones(past):
     path.write_text(path.read_text().replace("amount_cents", "amount"))
     past.settings = load_settings(past.settings.folder)
     past.write(LATE)
-    with pytest.raises(ConfigError, match=r"settings.toml: loyalty.revenue: billing: column 'amount' does not exist. Did you mean 'amount_cents'"):
+    with pytest.raises(ConfigError, match=r"loyalty.revenue: billing: column 'amount' .* Did you mean 'amount_cents'"):
         outcomes(past)
 
 

@@ -30,7 +30,8 @@ def test_the_published_trial_needs_what_was_published():
 @given(st.floats(0.01, 1.0), st.floats(0.05, 0.95), st.floats(0.1, 100.0))
 def test_the_needed_units_have_the_power_they_were_asked_for(effect, share, sd):
     size = units_needed(sd=sd, effect=effect * sd, share=share)
-    assert power_of(size, sd=sd, effect=effect * sd) == pytest.approx(0.8, abs=0.05 if min(size.contact, size.hold_out) < 100 else 0.01)
+    close = 0.05 if min(size.contact, size.hold_out) < 100 else 0.01  # a unit more or less counts in a small arm
+    assert power_of(size, sd=sd, effect=effect * sd) == pytest.approx(0.8, abs=close)
     if size.units > 2_000:
         assert smallest_effect(size, sd=sd) == pytest.approx(effect * sd, rel=0.01)
 
