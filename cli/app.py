@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import signal
 import sys
 from collections.abc import Callable
 from importlib import import_module
@@ -63,6 +64,8 @@ for _verb in VERBS:
 
 def main() -> None:
     """Run the command; a known error ends in one sentence and status 2 (configuration) or 1 (anything else)."""
+    for name in (signal.SIGTERM, signal.SIGHUP):  # a terminal that closes, a service that is stopped: clean up all the same
+        signal.signal(name, signal.default_int_handler)
     try:
         app()
     except BeforehandError as error:
