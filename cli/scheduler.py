@@ -16,11 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fixed
 
 from core.errors import MissingError
 from core.settings import CONFIG_ENV, Settings
 
 DAGS = ("pull", "detect", "reach_out", "measure", "send", "train")
+BUSY = retry(  # a machine at work may keep the API waiting; what is asked here changes nothing
+    retry=retry_if_exception_type((TimeoutError, ConnectionError)), stop=stop_after_attempt(6), wait=wait_fixed(2), reraise=True
+)
 HOUSE = Path(__file__).resolve().parent.parent
 
 
@@ -122,12 +126,14 @@ class Scheduler:
         for dag in dags:
             self._call("PATCH", f"/api/v2/dags/{dag}", {"is_paused": False})
 
+    @BUSY
     def runs(self, dag: str) -> list[dict[str, Any]]:
         """Return the runs of `dag`, oldest first: run id, partition key, state, run type."""
         runs = self.get(f"/api/v2/dags/{dag}/dagRuns?limit=200&order_by=run_after")["dag_runs"]
         wanted = ("dag_id", "dag_run_id", "partition_key", "state", "run_type", "start_date", "end_date")
         return [{name: run.get(name) for name in wanted} for run in runs]
 
+    @BUSY
     def tasks(self, dag: str, run_id: str) -> list[dict[str, Any]]:
         """Return the task instances of a run: task id, map index, state."""
         found = self.get(f"/api/v2/dags/{dag}/dagRuns/{run_id}/taskInstances?limit=200")["task_instances"]
