@@ -6,6 +6,7 @@ A closed day's features may have been used: nothing that is recorded on it, or b
 import json
 from collections.abc import Sequence
 from datetime import date
+from typing import Any
 
 import polars as pl
 
@@ -31,7 +32,7 @@ def pulls(settings: Settings) -> pl.DataFrame:
     return found.select(*PULLS).sort("source", "first", "last", "again") if found.width else pl.DataFrame(schema=PULLS)
 
 
-def record_pull(settings: Settings, row: dict[str, object]) -> None:
+def record_pull(settings: Settings, row: dict[str, Any]) -> None:
     """Keep the report of a pull in place of an earlier one of the same days, or of days within them."""
     mine = pulls(settings).filter(pl.col("source") == row["source"])
     within = (pl.col("first") >= row["first"]) & (pl.col("last") <= row["last"]) & (pl.col("again") == row["again"])
@@ -98,6 +99,6 @@ def _check_pulled(settings: Settings, sources: list[str], wanted: list[date]) ->
                                f"Run `beforehand pull --from {missing[0]} --to {missing[-1]}`.")  # fmt: skip
 
 
-def dropped_of(row: dict[str, object]) -> dict[str, int]:
+def dropped_of(row: dict[str, Any]) -> dict[str, int]:
     """Return the rules by which rows of a pull were dropped, and how many each."""
     return dict(json.loads(str(row["dropped"])))

@@ -133,13 +133,14 @@ def _build(source: Source, settings: Settings) -> _Machine:
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False, metric_calculations=False)
     asset = context.data_sources.add_pandas(source.name).add_dataframe_asset("pull")
-    suites = [
+    rows, day_counts, whole_days = (
         context.suites.add(gx.ExpectationSuite(name=f"{source.name}_{name}", expectations=wanted)) if wanted else None
         for name, wanted in (
             ("rows", [fault, *(one for one in made if isinstance(one, of_rows))]), ("counts", counts), ("days", days)
         )
-    ]  # fmt: skip
-    return _Machine(asset.add_batch_definition_whole_dataframe("all"), *suites, _columns(made))
+    )  # fmt: skip
+    batches = asset.add_batch_definition_whole_dataframe("all")
+    return _Machine(batches, rows, day_counts, whole_days, _columns(made))
 
 
 def _expectation(source: Source, settings: Settings, number: int, entry: Expect) -> Any:

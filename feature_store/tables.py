@@ -28,7 +28,7 @@ _FILES: dict[str, tuple[int, pl.DataFrame]] = {}
 def place(settings: Settings, *parts: str) -> str:
     """Return the address of a table below <root>/lake; a local one is absolute."""
     path = settings.root.joinpath("lake", *parts)
-    return os.path.abspath(path) if is_local(path) else str(path)
+    return os.path.abspath(str(path)) if is_local(path) else str(path)
 
 
 def is_local(path: UPath | Path) -> bool:

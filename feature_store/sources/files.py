@@ -94,7 +94,7 @@ def _place(path: str) -> UPath:
 def read_file(file: UPath, source: Source) -> pl.DataFrame:
     """Return a file's rows; a CSV's columns stay text until they are mapped. Raise SourceError when it cannot be read."""
     endings = [ending.lower() for ending in file.suffixes]
-    kind = source.format or next((_ENDINGS[ending] for ending in reversed(endings) if ending in _ENDINGS), None)
+    kind: str | None = source.format or next((_ENDINGS[ending] for ending in reversed(endings) if ending in _ENDINGS), None)
     if kind is None:
         raise SourceError(f"{file}: what kind of file it is cannot be told. Say format = csv, ndjson or parquet.")
     try:

@@ -1,6 +1,7 @@
 """Theirs -> ours: turn a source's rows into events, each with its own time and only the columns known then."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -11,7 +12,7 @@ from feature_store.sources.times import INSTANT, end_of_day, read_times
 from feature_store.sources.values import as_ids, convert, holds, misfits
 
 RAW = "__raw"  # the number of the row an event came from
-EMPTY = {
+EMPTY: dict[str, Any] = {
     RAW: pl.UInt32, "event_id": pl.String, "customer_id": pl.String, "kind": pl.String, "occurred_at": INSTANT,
     "stated_at": INSTANT, "batch": pl.Date, "deleted": pl.Boolean, "future": pl.Boolean, "undated": pl.Boolean,
     PROBLEM: pl.String,
@@ -47,7 +48,7 @@ def to_events(source: Source, rows: pl.DataFrame, kinds: dict[str, pl.DataType])
 
 def _events(source: Source, number: int, rows: pl.DataFrame, kinds: dict[str, pl.DataType]) -> pl.DataFrame:
     event, problems = source.events[number], [rows[PROBLEM]]
-    customer = as_ids(rows[event.customer_id or source.customer_id])
+    customer = as_ids(rows[str(event.customer_id or source.customer_id)])
     occurred, _ = _time(source, rows, event.valid_from or event.occurred_at, "occurred_at", problems)
     stated = _stated(source, event, rows, occurred, problems)
     columns = [_column(source, rows, ours, value, kinds, problems) for ours, value in event.columns.items()]
@@ -91,8 +92,8 @@ def _event_id(source: Source, number: int, rows: pl.DataFrame, customer: pl.Seri
         joined = parts[0]
     else:
         something = pl.any_horizontal(part.is_not_null() for part in parts)
-        joined = pl.select(pl.when(something).then(pl.concat_str([part.fill_null("") for part in parts], separator="|")))
-        joined = joined.to_series()
+        text = pl.concat_str([part.fill_null("") for part in parts], separator="|")
+        joined = pl.select(pl.when(something).then(text)).to_series()
     return joined + f":{suffix}" if suffix else joined
 
 

@@ -30,6 +30,8 @@ def as_yes_or_no(given: pl.Series) -> pl.Series:
 def convert(given: pl.Series, value: Value, kind: pl.DataType | None, formats: tuple[str, ...], zone: str) -> pl.Series:
     """Return `given` as the type the file or the lake settles (`kind`), else as what it looks like; misfits are empty."""
     target = TYPES[value.type] if value.type else kind or looks_like(given, scaled=value.scale is not None)
+    if target is None:
+        return pl.Series(given.name, [None], dtype=pl.Null).new_from_index(0, len(given))
     if target == INSTANT:
         return read_times(given, formats, zone)[0]
     if target == pl.Boolean:
