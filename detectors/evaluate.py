@@ -109,16 +109,22 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
     if struck.all() or not struck.any() or np.ptp(odds) < 1e-9:
         return None
     design = np.column_stack([np.ones_like(odds), odds])
-    beta = np.array([log_odds(np.average(struck, weights=weight)), 0.0])  # from a flat start Newton's steps are safe
-    for _ in range(50):
+    beta = np.array([log_odds(np.average(struck, weights=weight)), 0.0])
+    for _ in range(100):
         fitted = 1 / (1 + np.exp(-design @ beta))
-        gradient = design.T @ (weight * (struck - fitted))
         hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
-        step = np.linalg.solve(hessian, gradient)
+        step = np.linalg.solve(hessian, design.T @ (weight * (struck - fitted)))
+        while _surprise(design @ (beta + step), struck, weight) > _surprise(design @ beta, struck, weight) + 1e-12:
+            step = step / 2  # a full step may overshoot where some probabilities are extreme
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
     return float(beta[1])
+
+
+def _surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
+    """Return the mean negative log-likelihood of what happened."""
+    return float(np.average(np.logaddexp(0, odds) - struck * odds, weights=weight))
 
 
 def log_odds(probability: Values) -> Values:

@@ -55,11 +55,11 @@ class World:
         )
         self.write(name, frame, last)
 
-    def write(self, name, frame, last=LAST):
-        """Write a frame of customer_id, kind, occurred_at and own columns; recorded when it occurred."""
+    def write(self, name, frame, last=LAST, name_of_id=None, recorded_at=None):
+        """Write a frame of customer_id, kind, occurred_at and own columns; recorded when it occurred, unless said otherwise."""
         frame = frame.sort("occurred_at").with_columns(pl.col("occurred_at").cast(pl.Datetime("us", "UTC")))
         events = frame.with_columns(
-            event_id=pl.format(name + "-{}", pl.int_range(pl.len())), recorded_at="occurred_at",
+            event_id=pl.format((name_of_id or name) + "-{}", pl.int_range(pl.len())), recorded_at=pl.lit(recorded_at) if recorded_at else "occurred_at",
             stated_at="occurred_at", batch=pl.lit(last), deleted=pl.lit(False),
         )  # fmt: skip
         lake.add(self.settings, name, events, first=FIRST, last=last)
@@ -98,7 +98,7 @@ def world(company):
     return World(company)
 
 
-def failing_company(customers=1500, days=365, seed=0, share=0.25, signal=True):
+def make_failing_company(customers=1500, days=365, seed=0, share=0.25, signal=True):
     """Events of customers, a share of whose cards fail three times in the ten days before they cancel a delivery.
 
     Without `signal` the failures come at any time.
@@ -128,7 +128,7 @@ def labelled(seed=0, n=3000, days=4):
     numbers = np.column_stack([rng.poisson(0.7, n), rng.normal(size=n), rng.exponential(1, n)]).astype(np.float32)
     numbers[rng.random(n) < 0.1, 2] = np.nan
     struck = rng.random(n) < np.minimum(0.02 + 0.15 * numbers[:, 0], 0.9)
-    return Examples(("failures", "noise", "gaps"), tuple(date(2026, m + 1, 1) for m in range(days)), numbers, struck, np.where(struck, 5.0, np.nan),
+    return Examples(("failures", "noise", "gaps"), tuple(date(2026, 1, 1 + m) for m in range(days)), numbers, struck, np.where(struck, 5.0, np.nan),
                     np.ones(n), rng.integers(0, days, n), rng.integers(0, 2**32, n), np.full(days, n // days))  # fmt: skip
 
 
@@ -136,3 +136,32 @@ def labelled(seed=0, n=3000, days=4):
 def examples():
     """Make labelled examples from a seed."""
     return labelled
+
+
+@pytest.fixture
+def live(settings):
+    """A lake to write into, with a ledger beside it."""
+    return World(settings)
+
+
+@pytest.fixture(scope="session")
+def failing_company():
+    """Make the events of a company whose payments fail."""
+    return make_failing_company
+
+
+@pytest.fixture
+def billing_file():
+    """Write the file of the source `billing`."""
+
+    def write(world):
+        text = SOURCE.format(name="billing", role="billing")
+        (world.settings.folder / "sources" / "billing.toml").write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def first_day():
+    """The first day of the made lake."""
+    return FIRST
