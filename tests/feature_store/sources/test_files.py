@@ -159,3 +159,18 @@ def test_an_object_store_tells_when_a_file_has_changed(company, source_file, buc
         signatures.append(reader_of(source, company).signature(source, company))
 
     assert signatures[0] == signatures[1] != signatures[2]
+
+
+def test_the_lake_itself_may_lie_in_an_object_store(company, source_file, on, bucket, monkeypatch):
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    elsewhere = company.model_copy(update={"storage": company.storage.model_copy(update={"root": "s3://exports/store"})})
+    elsewhere._folder = company.folder
+    source_file("billing", BILLING % ("{root}/raw/{day}.csv", "quarantine_at_most = 0.5"))
+    bucket.put_object(Bucket="exports", Key="store/raw/2026-01-01.csv", Body=f"{CSV},x,2026-01-01,1\n".encode())
+
+    for _ in range(2):
+        report = pull_days("billing", first=on(1), last=on(1), settings=elsewhere)
+    lake.close_days(elsewhere, on(1), on(1))
+    found = lake.scan(elsewhere, "billing", before=datetime(2026, 1, 2, tzinfo=UTC)).collect()
+    assert (report.kept, report.quarantined, sorted(found["event_id"])) == (2, 1, ["1", "2"])
+    assert lake.last_closed(elsewhere) == on(1)
