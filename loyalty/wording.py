@@ -24,7 +24,7 @@ def amount(settings: Settings, outcome: str, value: float | None, *, signed: boo
         return f"{100 * value:{sign}.1f}{' points' if signed else ' %'}"
     if outcome == "revenue" and (settings.loyalty.revenue or "").endswith("_cents"):
         return f"{value / 100:{sign},.2f} {settings.company.currency}"
-    return f"{value:{sign},.3g}" if abs(value) < 100 else f"{value:{sign},.0f}"
+    return f"{value:{sign},.3f}" if abs(value) < 100 else f"{value:{sign},.0f}"
 
 
 def interval(settings: Settings, outcome: str, low: float | None, high: float | None) -> str:
