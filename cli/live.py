@@ -38,7 +38,7 @@ def live_days_done(settings: Settings, live: list[date]) -> bool:
 def live_days(settings: Settings, scheduler: Scheduler, live: list[date]) -> list[dict[str, Any]]:
     """Let Airflow run `live` by itself; return its runs with partition keys, states and tasks, as its API lists them."""
     VOICE.say("Waiting for Airflow to answer ...")
-    scheduler.wait_until(scheduler.is_ready, seconds=180, what="its API and the DAGs")
+    scheduler.wait_until(scheduler.is_ready, seconds=PATIENCE_SECONDS, what="its API and the DAGs")
     scheduler.unpause(CHAIN)
     VOICE.say(f"The scheduler now runs {live[0]} to {live[-1]} by itself.")
     wanted = {(dag, day.isoformat()) for dag in CHAIN for day in live}

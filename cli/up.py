@@ -21,7 +21,7 @@ def up(
     settings = configured()
     with scheduler_for(settings, to_day(live_from) or _first_open_day(settings), port=port) as scheduler:
         VOICE.say("Starting Airflow ...")
-        scheduler.wait_until(scheduler.is_ready, seconds=180, what="its API and the DAGs")
+        scheduler.wait_until(scheduler.is_ready, seconds=600, what="its API and the DAGs")
         scheduler.unpause()
         password = scheduler.password()
         VOICE.say(f"Airflow: {scheduler.url}  (user admin, password {password}). Ctrl-C stops everything.")

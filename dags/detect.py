@@ -5,7 +5,7 @@ Safe to run again: the day's vectors come out the same, and a flag is added once
 day is a replay: its flags are marked so and never acted on.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Asset, PartitionedAssetTimetable, dag, task
 
@@ -29,6 +29,7 @@ def flags(vectors: str, *, partition_key: str | None = None, ti=None) -> int:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )

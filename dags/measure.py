@@ -4,7 +4,7 @@ When: on the `reached` asset, for its partition (the day). On failure: nothing b
 Safe to run again: a reading is issued once, a changed one is a numbered revision, "not yet readable" is a row as well.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Asset, PartitionedAssetTimetable, dag, task
 
@@ -21,6 +21,7 @@ def readings(*, partition_key: str | None = None, ti=None) -> dict:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )

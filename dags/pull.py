@@ -38,6 +38,7 @@ def close(pulled: list[str], *, partition_key: str | None = None, dag_run=None) 
     start_date=datetime.fromisoformat(LIVE_FROM or "2026-01-01").replace(tzinfo=UTC) + timedelta(days=1),
     catchup=bool(LIVE_FROM),
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )

@@ -6,7 +6,7 @@ On failure: clear the task; the gate, the arms and the messages have keys that a
 Safe to run again: yes, any number of times. A replayed or stale day contacts nobody.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import Asset, PartitionedAssetTimetable, chain, dag, task
 
@@ -44,6 +44,7 @@ def send() -> dict:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )

@@ -5,7 +5,7 @@ rest stays planned. A mismatch in the counts stops sending: `beforehand status` 
 Safe to run again, and beside itself: a message is claimed by one sender only.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import chain, dag, task
 
@@ -37,6 +37,7 @@ def reconcile() -> int:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )

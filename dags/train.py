@@ -5,7 +5,7 @@ Safe to run again: training is seeded, the same day gives the same model. An iss
 as such and flags nobody.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from airflow.sdk import dag, task
 
@@ -23,6 +23,7 @@ def train(*, ti=None) -> list:
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
+    default_args={"retries": 3, "retry_delay": timedelta(seconds=20)},
     doc_md=__doc__,
     tags=["beforehand"],
 )
