@@ -109,7 +109,8 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
     if struck.all() or not struck.any() or np.ptp(odds) < 1e-9:
         return None
     design = np.column_stack([np.ones_like(odds), odds])
-    beta = np.array([log_odds(np.average(struck, weights=weight)), 0.0])
+    usual = log_odds(np.array([np.average(struck, weights=weight)]))[0]
+    beta = np.array([usual, 0.0])
     for _ in range(100):
         fitted = 1 / (1 + np.exp(-design @ beta))
         hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)

@@ -46,14 +46,14 @@ class World:
     def __init__(self, settings):
         self.settings = settings
 
-    def source(self, name, rows, role="billing", last=LAST):
+    def source(self, name, rows, role="billing", last=LAST, name_of_id=None):
         """Write a source's file and its events: (customer, kind, instant[, columns])."""
         (self.settings.folder / "sources" / f"{name}.toml").write_text(SOURCE.format(name=name, role=role))
         frame = pl.DataFrame(
             [{"customer_id": r[0], "kind": r[1], "occurred_at": r[2], **(r[3] if len(r) > 3 else {})} for r in rows],
             infer_schema_length=None,
         )
-        self.write(name, frame, last)
+        self.write(name, frame, last, name_of_id)
 
     def write(self, name, frame, last=LAST, name_of_id=None, recorded_at=None):
         """Write a frame of customer_id, kind, occurred_at and own columns; recorded when it occurred, unless said otherwise."""

@@ -1,6 +1,7 @@
 """Training knows no more than its day did, tells skill from none, and gives the same model twice."""
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
@@ -129,7 +130,7 @@ def test_every_day_learned_from_has_a_settled_label(day, gap, horizon, every):
     assert all(cutoff + timedelta(days=gap + horizon) <= day for cutoff in found)
     assert found == sorted(set(found))
     assert all(cutoff > date(2024, 6, 1) for cutoff in found)
-    assert all((b - a).days == every for a, b in zip(found, found[1:], strict=False))
+    assert all((b - a).days == every for a, b in pairwise(found))
     assert not found or (day - found[-1]).days < gap + horizon + every
 
 

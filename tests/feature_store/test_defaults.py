@@ -83,6 +83,16 @@ def test_a_hand_made_feature_is_kept_left_out_or_refused():
         hand_made({"billing": BILLING}, wrong)
 
 
+def test_a_kind_named_in_the_file_has_features_before_its_first_event(company, source_file, lake_rows, at, on):
+    source_file("billing", 'role = "billing"\npath = "x/{day}.csv"\ncustomer_id = "c"\nevent_id = "i"\n'
+                           '[[event]]\nkind = "service_lost"\noccurred_at = "t"\n')  # fmt: skip
+    lake.add(company, "billing", lake_rows(("a", at(1, 8), at(1, 9), on(1), "gold", False)), first=on(1), last=on(1))
+
+    names = freeze(company, on(2)).names
+
+    assert {"billing__service_lost__count_28d", "billing__changed__count_28d"} <= set(names)
+
+
 def test_a_frozen_set_stays_in_use_until_the_next_one(company, source_file, lake_rows, at, on):
     source_file("billing", 'role = "billing"\npath = "x/{day}.csv"\ncustomer_id = "c"\nevent_id = "i"\n'
                            '[[event]]\nkind = { column = "k" }\noccurred_at = "t"\n')  # fmt: skip

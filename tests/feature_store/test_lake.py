@@ -138,11 +138,11 @@ def test_a_day_cannot_be_closed_before_every_source_was_pulled(company, source_f
 # ------------------------------------------------------------------------------- against brute force, on random days
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ids, plan_names = st.sampled_from(["a", "b", "c"]), st.sampled_from(["gold", "silver", "iron"])
-row = st.tuples(ids, plan_names, st.booleans(), st.integers(-30, 40), st.integers(0, 23), st.sampled_from([0, 0, 0, 1, 2]))
+ids, plan_names = st.sampled_from(["a", "b"]), st.sampled_from(["gold", "silver", "iron"])
+row = st.tuples(ids, plan_names, st.booleans(), st.integers(-30, 40), st.integers(0, 23), st.sampled_from([0, 0, 1, 3]))
 step = st.one_of(
-    st.tuples(st.just("pull"), st.integers(0, 5), st.lists(row, max_size=5)),
-    st.tuples(st.just("pull"), st.integers(0, 5), st.lists(row, max_size=5)),
+    st.tuples(st.just("pull"), st.integers(0, 3), st.lists(row, max_size=5)),
+    st.tuples(st.just("pull"), st.integers(0, 3), st.lists(row, max_size=5)),
     st.tuples(st.just("close"), st.integers(0, 4), st.none()),
 )
 
@@ -181,7 +181,7 @@ class Brute:
         return {k: plan for k, (plan, deleted, at) in newest.items() if not deleted and since <= at < before}
 
 
-@settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(step, min_size=1, max_size=8), cuts=st.lists(st.tuples(st.integers(0, 24 * 9), st.integers(0, 72)), min_size=3, max_size=3))
 def test_what_is_seen_is_what_brute_force_sees(company, tmp_path_factory, steps, cuts):
     company = company.model_copy(update={"storage": company.storage.model_copy(

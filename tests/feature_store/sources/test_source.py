@@ -1,5 +1,8 @@
 """A source's file says exactly what is meant; anything else is named with file, key and the nearest valid one."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from core.errors import ConfigError
@@ -103,3 +106,12 @@ def test_a_fact_from_a_lookup_has_no_date_either(company, source_file):
 
     with pytest.raises(ConfigError, match=r"'plan' has no date of its own"):
         load_sources(company)
+
+
+def test_every_example_in_the_guide_is_a_valid_source(company, source_file):
+    guide = (Path(__file__).parents[3] / "docs" / "sources.md").read_text()
+    examples = re.findall(r"```toml\n(.*?)```", guide, flags=re.DOTALL)
+    for number, example in enumerate(examples):
+        source_file(f"example_{number}", example)
+
+    assert len(load_sources(company)) == len(examples) == 3
