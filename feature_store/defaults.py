@@ -8,7 +8,7 @@ known value; a text becomes one yes-or-no feature a value. The list is frozen, s
 import logging
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from itertools import chain, zip_longest
 
@@ -22,7 +22,7 @@ from core.settings import Features, Settings
 from feature_store import lake
 from feature_store.feature import Feature, Measure, Trend, measures
 from feature_store.feature_set import FeatureSet, make_set, store
-from feature_store.sources.source import OURS, load_sources
+from feature_store.sources.source import OURS, Source, load_sources
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +37,7 @@ class Shape:
     numbers: tuple[str, ...] = ()
     texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
     columns: tuple[str, ...] = ()  # all that are mapped, also those no default feature is about
+    seen: bool = True              # it holds rows
 
 
 def freeze(settings: Settings, day: date, keep: Sequence[Feature] | None = None) -> FeatureSet:
@@ -45,7 +46,7 @@ def freeze(settings: Settings, day: date, keep: Sequence[Feature] | None = None)
     `keep` are the hand-made ones (default: every file of feature_store/features whose source is configured); they
     come on top of the limit, and a default feature of the same name gives way.
     """
-    shapes = [shape(settings, name, source.role, day) for name, source in sorted(load_sources(settings).items())]
+    shapes = [shape(settings, source, day) for _, source in sorted(load_sources(settings).items())]
     notes: list[str] = []
     if keep is None:
         keep, notes = hand_made({s.source: s for s in shapes})
@@ -58,14 +59,19 @@ def freeze(settings: Settings, day: date, keep: Sequence[Feature] | None = None)
     return store(settings, make_set(features, frozen_on=day, notes=notes))
 
 
-def shape(settings: Settings, source: str, role: str, day: date) -> Shape:
-    """Look at a source's rows known as of `day`: the newest windows, or all there is when those are empty."""
-    moment = moment_after(day)
+def shape(settings: Settings, source: Source, day: date) -> Shape:
+    """Look at a source's rows known as of `day`: the newest windows, or all there is when those are empty.
+
+    A kind that the source's file names is among the kinds even before its first event, so that a condition on it holds.
+    """
+    name, role, moment = source.name, source.role, moment_after(day)
     since = moment - timedelta(days=max(settings.features.windows_days))
-    rows = lake.scan(settings, source, before=moment, since=None if role == "customers" else since)
+    rows = lake.scan(settings, name, before=moment, since=None if role == "customers" else since)
     if role != "customers" and not rows.select(pl.len()).collect().item():
-        rows = lake.scan(settings, source, before=moment)
-    return shape_of(source, role, rows, settings.features.top_kinds)
+        rows = lake.scan(settings, name, before=moment)
+    found = shape_of(name, role, rows, settings.features.top_kinds)
+    named = {event.kind.constant for event in source.events if event.kind.constant}
+    return replace(found, kinds=tuple(sorted({*found.kinds, *named})), seen=bool(found.kinds))
 
 
 def shape_of(source: str, role: str, rows: pl.LazyFrame, top: int) -> Shape:
@@ -161,7 +167,7 @@ def hand_made(
     written = discover(feature_store.features, "FEATURE") if written is None else written
     for name, feature in written.items():
         where = f"feature_store/features/{name}.py"
-        absent = sorted({m.source for m in measures(feature)} - {s for s in shapes if shapes[s].kinds})
+        absent = sorted({m.source for m in measures(feature)} - {s for s in shapes if shapes[s].seen})
         if absent:
             why = "holds no rows yet" if absent[0] in shapes else "is not configured"
             notes.append(f"{where}: left out, because source {absent[0]!r} {why}.")

@@ -137,7 +137,7 @@ def test_who_was_struck_is_flagged_anew_only_after_the_episode(play, session):
 def test_a_backfilled_day_makes_replay_flags_that_never_stand_in_the_way(play, live, session, on_day):
     score = play(*failing("a", 38, 39), last=40, replay=True)
     score(40)
-    later = [(who, kind, on_day(day), {"amount_cents": 1}) for who, kind, day in failing("a", 40.5, 40.6)]
+    later = [(who, kind, on_day(day), {"amount_cents": 1}) for who, kind, day in failing("a", 41.2, 41.3)]
     live.source("billing", later, last=nth(41), name_of_id="later")
     live.close(nth(41))
 
