@@ -55,6 +55,7 @@ def read(company, first, last):
         ("{day}.export", CSV, 'format = "csv"'),
         ("{day}/part-*.csv", CSV, ""),
     ],
+    ids=["csv", "csv.gz", "tsv", "semicolons", "ndjson", "jsonl.gz", "parquet", "parquet.gz", "stated", "parts"],
 )
 def test_every_kind_of_file_gives_the_same_events(company, source_file, deliver, on, name, content, more):
     source_file("billing", BILLING % ("{root}/raw/" + name, more))
