@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Protocol
-from zlib import crc32
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from detectors.issue import Issue
+from feature_store.fingerprints import fingerprint
 
 Numbers = NDArray[np.float32]
 Probabilities = NDArray[np.float64]
@@ -31,7 +31,7 @@ class Examples:
     lag_days: NDArray[np.float64]          # from the day to the strike, NaN where none
     weight: NDArray[np.float64]            # how many customers the row stands for
     cutoff: NDArray[np.int64]              # which of `cutoffs`
-    unit: NDArray[np.int64]                # crc32 of the contact unit
+    unit: NDArray[np.int64]                # a number that stands for the contact unit
     exposed: NDArray[np.int64]             # customers at risk per cutoff, also those left out as intervened
 
     @property
@@ -95,4 +95,13 @@ def numbers_of(vectors: pl.DataFrame, features: Sequence[str]) -> Numbers:
 
 def unit_code(unit_ids: pl.Series) -> NDArray[np.int64]:
     """Return a number for each contact unit that is the same on every machine and day."""
-    return np.fromiter((crc32(u.encode()) for u in unit_ids), dtype=np.int64, count=len(unit_ids))
+    return fingerprint(unit_ids).to_numpy()
+
+
+def drawn(rows: NDArray[np.int64], most: int, weight: Probabilities) -> NDArray[np.int64]:
+    """Return about as many rows as they weigh, `most` at most, evenly along their order; a heavy row comes repeatedly."""
+    reached = np.cumsum(weight[rows])
+    if not len(rows):
+        return rows
+    step = max(reached[-1] / most, 1.0)
+    return rows[np.minimum(np.searchsorted(reached, np.arange(step / 2, reached[-1], step)), len(rows) - 1)]

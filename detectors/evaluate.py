@@ -108,9 +108,13 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
     odds = log_odds(probability)
     if struck.all() or not struck.any() or np.ptp(odds) < 1e-9:
         return None
+    return logistic(odds, struck, weight)[1]
+
+
+def logistic(odds: Values, struck: NDArray[np.bool_], weight: Values) -> tuple[float, float]:
+    """Return intercept and slope of the log-odds of being struck on `odds`, of greatest likelihood (Newton's method)."""
     design = np.column_stack([np.ones_like(odds), odds])
-    usual = log_odds(np.array([np.average(struck, weights=weight)]))[0]
-    beta = np.array([usual, 0.0])
+    beta = np.array([float(log_odds(np.average(struck, weights=weight))), 0.0])
     for _ in range(100):
         fitted = 1 / (1 + np.exp(-design @ beta))
         hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
@@ -120,7 +124,7 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
-    return float(beta[1])
+    return float(beta[0]), float(beta[1])
 
 
 def _surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
@@ -128,7 +132,7 @@ def _surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
     return float(np.average(np.logaddexp(0, odds) - struck * odds, weights=weight))
 
 
-def log_odds(probability: Values) -> Values:
+def log_odds(probability: Values | float) -> Values:
     """Return ln(p / (1 - p)), with p kept a millionth away from 0 and 1."""
     p = np.clip(np.asarray(probability, dtype=np.float64), 1e-6, 1 - 1e-6)
     return np.log(p / (1 - p))

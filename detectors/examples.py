@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 from core.clock import moment_after
 from core.settings import Settings, Training
 from detectors.condition import all_hold
-from detectors.detector import Examples, numbers_of, unit_code
+from detectors.detector import Examples, drawn, numbers_of, unit_code
 from detectors.intervened import contact_units, intervened, shared_units
 from detectors.issue import Issue
 from detectors.trouble import free, label, strikes, window_end
 
+CALM_A_DAY = 5_000  # customers without trouble kept of each day to learn from
 Vectors = Callable[[date], pl.DataFrame]
 
 
@@ -39,10 +40,30 @@ def at_risk(settings: Settings, issue: Issue, vectors: pl.DataFrame) -> pl.DataF
     return exposed.filter(pl.col("customer_id").is_in(ready.implode()))
 
 
+def later_days(cutoffs: int, training: Training) -> int:
+    """Return how many of the newest cutoffs are kept from learning: at least two, one to calibrate and one to judge."""
+    return min(max(training.calibrate_on, 2), cutoffs - 1)
+
+
+def _kept(struck: np.ndarray, weight: np.ndarray, most_calm: int) -> np.ndarray:
+    """Return the rows to keep, in order: everybody of some weight, or so many of the calm, whose `weight` then grows."""
+    calm, hit = np.flatnonzero(~struck & (weight > 0)), np.flatnonzero(struck & (weight > 0))
+    if len(calm) > most_calm:
+        every = drawn(calm, most_calm, np.ones(len(struck)))
+        weight[every] *= weight[calm].sum() / weight[every].sum()
+        calm = every
+    return np.sort(np.concatenate([hit, calm]))
+
+
 def collect(
     settings: Settings, session: Session, issue: Issue, cutoffs: list[date], vectors: Vectors, *, day: date
 ) -> Examples:
-    """Return the labelled rows of every cutoff, as known as of `day`; those we told of the trouble are left out."""
+    """Return the labelled rows of every cutoff, as known as of `day`; those we told of the trouble are left out.
+
+    Of the customers without trouble a day to learn from keeps some thousands, weighted up to stand for all; the later
+    days, which are judged on, keep everybody.
+    """
+    whole = later_days(len(cutoffs), settings.training)
     known_before = moment_after(day)
     moments = [moment_after(cutoff) for cutoff in cutoffs]
     struck = strikes(settings, issue, after=moments[0], before=window_end(issue, moments[-1]), known_before=known_before)
@@ -54,15 +75,15 @@ def collect(
         features = features or [name for name in rows.columns if name not in ("customer_id", "as_of")]
         units = contact_units(rows["customer_id"], shared)
         labels = label(issue, rows["customer_id"], struck, moment)
-        weight = told.weights(issue, units, moment).to_numpy()
-        kept = weight > 0
+        hit, weight = labels["struck"].to_numpy(), told.weights(issue, units, moment).to_numpy().copy()
+        kept = _kept(hit, weight, CALM_A_DAY if number < len(cutoffs) - whole else len(rows))
         parts.append({
-            "numbers": numbers_of(rows, features)[kept],
-            "struck": labels["struck"].to_numpy()[kept],
+            "numbers": numbers_of(rows[kept], features),
+            "struck": hit[kept],
             "lag_days": labels["lag_days"].fill_null(float("nan")).to_numpy()[kept],
             "weight": weight[kept],
-            "cutoff": np.full(int(kept.sum()), number),
-            "unit": unit_code(units)[kept],
+            "cutoff": np.full(len(kept), number),
+            "unit": unit_code(units[kept]),
             "exposed": np.array([len(rows)]),
         })  # fmt: skip
     joined = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

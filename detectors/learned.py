@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.detector import Examples, Numbers, Probabilities
+from detectors.detector import Examples, Numbers, Probabilities, drawn
+from detectors.evaluate import log_odds, logistic
 from detectors.issue import Issue
 
 ROWS_TO_LEARN_FROM = 16_000       # a half; customers without trouble are thinned to reach it
@@ -28,7 +29,7 @@ class Halves:
 
     features: tuple[str, ...]
     trees: tuple[Any, Any]         # trees[h] scores half h and learned from the other one
-    calibration: Any               # LogisticRegression or IsotonicRegression on the trees' log-odds
+    calibration: Any               # intercept and slope, or an IsotonicRegression, on the trees' log-odds
 
     def probability(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return each row's calibrated probability."""
@@ -76,22 +77,13 @@ def grow(examples: Examples, among: NDArray[np.int64]) -> Any:
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    struck = _drawn(among[examples.struck[among]], ROWS_TO_LEARN_FROM // 2, examples.weight)
-    calm = _drawn(among[~examples.struck[among]], ROWS_TO_LEARN_FROM - len(struck), examples.weight)
+    struck = drawn(among[examples.struck[among]], ROWS_TO_LEARN_FROM // 2, examples.weight)
+    calm = drawn(among[~examples.struck[among]], ROWS_TO_LEARN_FROM - len(struck), examples.weight)
     rows = np.sort(np.concatenate([struck, calm]))
     numbers = examples.numbers[rows]
     numbers[:, np.isnan(numbers).all(axis=0)] = 0.0  # the binning fails on a column without any value
     with _one_thread():
         return HistGradientBoostingClassifier(**TREES).fit(numbers, examples.struck[rows])
-
-
-def _drawn(rows: NDArray[np.int64], most: int, weight: Probabilities) -> NDArray[np.int64]:
-    """Return about as many rows as they weigh, `most` at most, evenly along their order; a heavy row comes repeatedly."""
-    reached = np.cumsum(weight[rows])
-    if not len(rows):
-        return rows
-    step = max(reached[-1] / most, 1.0)
-    return rows[np.minimum(np.searchsorted(reached, np.arange(step / 2, reached[-1], step)), len(rows) - 1)]
 
 
 def raw(trees: tuple[Any, Any], numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
@@ -127,15 +119,19 @@ def calibration_of(odds: Probabilities, struck: NDArray[np.bool_], weight: Proba
         from sklearn.isotonic import IsotonicRegression
 
         return IsotonicRegression(y_min=0.0, y_max=1.0, out_of_bounds="clip").fit(odds, struck, sample_weight=weight)
-    from sklearn.linear_model import LogisticRegression
+    intercept, slope = logistic(odds, struck, weight)
+    return {"intercept": intercept, "slope": slope} if slope > 0 else {"intercept": mean_odds(struck, weight), "slope": 0.0}
 
-    return LogisticRegression(C=100.0).fit(odds[:, None], struck, sample_weight=weight)
+
+def mean_odds(struck: NDArray[np.bool_], weight: Probabilities) -> float:
+    """Return the log-odds of the base rate: all there is to say when the trees order customers the wrong way round."""
+    return float(log_odds(np.average(struck, weights=weight)))
 
 
 def calibrated(calibration: Any, odds: Probabilities) -> Probabilities:
     """Return probabilities; within a step of an isotonic calibration the log-odds still order the customers."""
-    if hasattr(calibration, "coef_"):
-        return calibration.predict_proba(odds[:, None])[:, 1]
+    if isinstance(calibration, dict):
+        return 1 / (1 + np.exp(-(calibration["intercept"] + calibration["slope"] * odds)))
     return np.clip(calibration.predict(odds) + 1e-9 * np.tanh(odds / 10), 0.0, 1.0)
 
 

@@ -35,6 +35,9 @@ TRUSTED = [  # what a stored model may be made of beyond the plain types that sk
 ]
 
 
+_FITTING: set[tuple[str, str]] = set()  # models found to fit a feature set; both are named by what they hold
+
+
 @dataclass(frozen=True)
 class Stored:
     """A loaded model and what its card says."""
@@ -80,8 +83,10 @@ def load(settings: Settings, sha: str, detector: Detector, frozen: FeatureSet) -
     """Return a model, checked against the features it will be given; raise ModelError when anything differs."""
     folder = settings.root.joinpath("models", sha)
     stored = _load(str(settings.root), sha, detector, folder)
-    for problem in _differing(stored.card, frozen):
-        raise ModelError(f"{folder}: {problem} in feature set {frozen.version}. Train again: beforehand train.")
+    if (sha, frozen.version) not in _FITTING:
+        for problem in _differing(stored.card, frozen):
+            raise ModelError(f"{folder}: {problem} in feature set {frozen.version}. Train again: beforehand train.")
+        _FITTING.add((sha, frozen.version))
     return stored
 
 

@@ -22,7 +22,7 @@ from core.registry import discover
 from core.settings import Settings, current
 from detectors.detector import Detector, Examples, Model
 from detectors.evaluate import Scores, judge
-from detectors.examples import Vectors, collect, past_days
+from detectors.examples import Vectors, collect, later_days, past_days
 from detectors.issue import Issue, check_features, load_issues
 from detectors.models import fits, store
 from detectors.threshold import flag_at, usual_lags
@@ -98,7 +98,7 @@ def train_issue(session: Session, training: Training, issue: Issue) -> dict[str,
         return _without(session, training, issue, {**fact, "state": "too_young", "cutoffs": len(cutoffs)})
     examples = collect(training.settings, session, issue, cutoffs, training.vectors, day=training.day)
     fact |= {"cutoffs": len(cutoffs), "rows": len(examples.struck), "struck": int(examples.struck.sum())}
-    train, calibrate, judged = stages(examples, training.settings.training.calibrate_on)
+    train, calibrate, judged = stages(examples, later_days(len(cutoffs), training.settings.training))
     if detector.learns and not _enough(train, calibrate, judged, training.settings.training.least_troubles):
         return _without(session, training, issue, {**fact, "state": "too_few_troubles"})
     model = detector.fit(issue, train, calibrate)
@@ -106,9 +106,8 @@ def train_issue(session: Session, training: Training, issue: Issue) -> dict[str,
 
 
 def stages(examples: Examples, later: int) -> tuple[Examples, Examples, Examples]:
-    """Split by day into rows to learn from, later ones to calibrate on, and the newest to judge on."""
+    """Split by day: rows to learn from, of the `later` days those to calibrate on, and of the newest to judge on."""
     days = len(examples.cutoffs)
-    later = min(max(later, 2), days - 1)
     judged = later // 2
     at = examples.cutoff
     return (examples.of(at < days - later), examples.of((at >= days - later) & (at < days - judged)),

@@ -101,7 +101,7 @@ def world(company):
 def make_failing_company(customers=1500, days=365, seed=0, share=0.25, signal=True):
     """Events of customers, a share of whose cards fail three times in the ten days before they cancel a delivery.
 
-    Without `signal` the failures come at any time.
+    Without `signal` the failures come to anybody, at any time.
     """
     rng, frames = np.random.default_rng(seed), []
 
@@ -117,7 +117,8 @@ def make_failing_company(customers=1500, days=365, seed=0, share=0.25, signal=Tr
     add("service_lost", troubled, strikes)
     for _ in range(3):
         before = strikes - rng.uniform(0, 12, len(strikes)) if signal else rng.uniform(0, days, len(strikes))
-        add("payment_failed", troubled, np.maximum(before, 0))
+        who = troubled if signal else rng.choice(customers, len(troubled))
+        add("payment_failed", who, np.maximum(before, 0))
     frame = pl.concat(frames, how="diagonal")
     return frame.filter(pl.col("occurred_at") < at(0, 0) + days * DAY)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.issue import Issue
-from detectors.learned import DETECTOR, _drawn, calibrated, calibration_of, grow, raw
+from detectors.learned import DETECTOR, calibrated, calibration_of, drawn, grow, raw
 
 ISSUE = Issue(name="i", description="d", horizon_days=14, capacity=3, trouble={"event": "s.k"})
 
@@ -39,12 +39,12 @@ def test_rows_are_drawn_as_often_as_they_weigh():
     weight = np.ones(1000)
     weight[:10] = 10.0
 
-    all_of_them = _drawn(np.arange(10), 500, np.ones(10))
-    drawn = _drawn(np.arange(1000), 109, weight)
+    all_of_them = drawn(np.arange(10), 500, np.ones(10))
+    some = drawn(np.arange(1000), 109, weight)
 
     assert all_of_them.tolist() == list(range(10))
-    assert len(drawn) == 109
-    assert (drawn < 10).sum() == pytest.approx(109 * 100 / 1090, abs=1)
+    assert len(some) == 109
+    assert (some < 10).sum() == pytest.approx(109 * 100 / 1090, abs=1)
 
 
 @pytest.mark.parametrize("troubles", [300, 3000])

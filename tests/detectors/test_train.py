@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete, select
 
 from core.settings import Training
-from detectors.examples import past_days
+from detectors.examples import later_days, past_days
 from detectors.issue import Issue
 from detectors.score import flag_day
 from detectors.train import stages, train_all
@@ -136,7 +136,7 @@ def test_every_day_learned_from_has_a_settled_label(day, gap, horizon, every):
 
 @pytest.mark.parametrize(("days", "later", "split"), [(13, 3, (10, 2, 1)), (4, 3, (1, 2, 1)), (3, 3, (1, 1, 1)), (9, 1, (7, 1, 1))])
 def test_learning_comes_before_calibrating_and_that_before_judging(examples, days, later, split):
-    parts = stages(examples(days=days), later)
+    parts = stages(examples(days=days), later_days(days, Training(calibrate_on=later)))
 
     seen = [np.unique(part.cutoff).tolist() for part in parts]
     assert tuple(map(len, seen)) == split
