@@ -72,7 +72,7 @@ def lake_rows():
     """Rows as lake.add takes them, from (event_id, occurred_at, recorded_at, batch, plan, deleted)."""
 
     def make(*rows):
-        full = [(i, f"c-{i}", "changed", o, r, r, b, d, p) for i, o, r, b, p, d in rows]
+        full = [(i, f"customer-{i}", "changed", o, r, r, b, d, p) for i, o, r, b, p, d in rows]
         return pl.DataFrame(full, schema=ROW, orient="row")
 
     return make
