@@ -5,7 +5,9 @@ drawn from another row, so that no row is anybody) with the probabilities they m
 """
 
 import hashlib
+import importlib
 import json
+import warnings
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
@@ -60,9 +62,7 @@ def store(settings: Settings, model: Model, card: dict[str, Any], frozen: Featur
     sha = hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()[:16]
     folder = settings.place("models", sha)
     if not (folder / "card.json").exists():  # written last: a folder with a card is whole
-        import skops.io
-
-        write_whole(folder / "model.skops", skops.io.dumps(model.parts()))
+        write_whole(folder / "model.skops", _skops().dumps(model.parts()))
         write_whole(folder / "card.json", json.dumps(card, indent=1).encode())
     return sha
 
@@ -105,21 +105,27 @@ def _differing(card: dict[str, Any], frozen: FeatureSet) -> list[str]:
 @lru_cache(maxsize=64)
 def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
     """Read and check a model once a process."""
-    import skops.io
-
+    skops = _skops()
     try:
         card = json.loads((folder / "card.json").read_text())
         content = (folder / "model.skops").read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: the model's files are not there. Train again: beforehand train.") from error
     _check_libraries(folder, card)
-    unknown = set(skops.io.get_untrusted_types(data=content)) - set(TRUSTED)
+    unknown = set(skops.get_untrusted_types(data=content)) - set(TRUSTED)
     if unknown:
         raise ModelError(f"{folder}: holds types that are not trusted: {', '.join(sorted(unknown))}. Train again.")
     names = tuple(feature["name"] for feature in card["features"])
-    model = detector.restore(names, skops.io.loads(content, trusted=TRUSTED))
+    model = detector.restore(names, skops.loads(content, trusted=TRUSTED))
     _check_golden(folder, card, model)
     return Stored(sha, model, card)
+
+
+def _skops() -> Any:
+    """Return `skops.io`; its import asks every loaded module for names, which Airflow's answer with a thousand warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return importlib.import_module("skops.io")
 
 
 def _check_libraries(folder: UPath, card: dict[str, Any]) -> None:

@@ -41,8 +41,9 @@ make_venv() {
 }
 
 # uv takes seconds where pip takes a minute; pip is the way out where uv cannot reach the packages (a private index in pip.conf).
+# Both compile: where Python may not write (a read-only image, PYTHONDONTWRITEBYTECODE) each process would compile anew, for 10 s and more.
 install() {
-    if "$venv/bin/uv" pip install --python "$venv/bin/python" "$@"; then return; fi
+    if "$venv/bin/uv" pip install --compile-bytecode --python "$venv/bin/python" "$@"; then return; fi
     say "uv did not manage; trying the same with pip (this takes a minute or two)"
     "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar on "$@"
 }
