@@ -21,14 +21,22 @@ def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:
     """Print pooled readings of the primary outcome, a line each; beside the made company's known truth if given."""
     wanted = [row for row in rows if row["month"] == "pooled" and row["primary"]]
     lines = [[r["issue"], f"{r['horizon_months']} months", r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
-              _number(r["power"]), *([] if truth is None else [_known(truth, r)])] for r in wanted]  # fmt: skip
+              _number(r["power"]), *([] if truth is None else _known(truth, r))] for r in wanted]  # fmt: skip
     header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "power"]
-    VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth"]), lines)
+    VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth", "its power"]), lines)
 
 
-def _known(truth: dict, row: dict) -> str:
+def _known(truth: dict, row: dict) -> list[str]:
+    """Return the true effect, and the power the reading had to see just that."""
+    from loyalty.effect import power_of_interval
+
     known = truth.get(row["issue"], {}).get(row["horizon_months"])
-    return "-" if known is None else f"{known:+.3f}"
+    if known is None:
+        return ["-", "-"]
+    if row["state"] != "readable" or not known:
+        return [f"{known:+.3f}", "-"]
+    power = power_of_interval(known, row["low"], row["high"], row["n_contact"] + row["n_hold_out"])
+    return [f"{known:+.3f}", f"{power:.2f}"]
 
 
 def _effect(row: dict) -> str:

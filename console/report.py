@@ -14,7 +14,7 @@ from console.next_steps import next_steps
 from core.settings import Settings
 from ledger.database import sessions
 from loyalty.curves import retention_curves
-from loyalty.effect import RULE
+from loyalty.effect import RULE, power_of_interval
 from loyalty.readable import POOLED, data_cut
 from loyalty.reading import table
 from loyalty.wording import amount, count, interval, verdict
@@ -123,10 +123,19 @@ def _tile(settings: Settings, row: dict[str, Any], known: float | None) -> dict[
         "contact": f"{row['n_contact']:,}", "hold_out": f"{row['n_hold_out']:,}",
         "means": (amount(settings, outcome, row["mean_contact"]), amount(settings, outcome, row["mean_hold_out"])),
         "power": power, "smallest": None if smallest is None else amount(settings, outcome, smallest, signed=True),
-        "truth": None if known is None else amount(settings, outcome, known, signed=True),
-        "covered": None if known is None or row["low"] is None else row["low"] <= known <= row["high"],
         "uneven": detail.get("sample_ratio_p") is not None and detail["sample_ratio_p"] < 0.001,
-    }  # fmt: skip
+    } | _beside_truth(settings, row, known)  # fmt: skip
+
+
+def _beside_truth(settings: Settings, row: dict[str, Any], known: float | None) -> dict[str, Any]:
+    """Return the true effect of a made company, whether the interval holds it, and the power there was to see it."""
+    if known is None:
+        return {"truth": None, "covered": None, "truth_power": None}
+    facts: dict[str, Any] = {"truth": amount(settings, row["outcome"], known, signed=True), "covered": None, "truth_power": None}
+    if row["low"] is not None:
+        power = power_of_interval(known, row["low"], row["high"], row["n_contact"] + row["n_hold_out"])
+        facts |= {"covered": row["low"] <= known <= row["high"], "truth_power": f"{power:.2f}" if known else None}
+    return facts
 
 
 def _curves(settings: Settings, closed: str | None) -> dict[str, list[dict[str, Any]]]:

@@ -64,6 +64,14 @@ def power_to_see(effect: Numbers | float, se: Numbers, df: Numbers) -> Numbers:
     return np.asarray(stdtr(df, shift - critical) + stdtr(df, -shift - critical))
 
 
+def power_of_interval(effect: float, low: float, high: float, n: int) -> float:
+    """Return the power that a reading of `n` units in all, with this 95 % interval, had to see a true `effect`."""
+    from scipy.special import stdtrit
+
+    df = np.array([n - 2.0])
+    return float(power_to_see(effect, (high - low) / 2 / stdtrit(df, (1 + CONFIDENCE) / 2), df)[0])
+
+
 def sample_ratio_p(n_contact: int, n_hold_out: int, share: float) -> float:
     """Return the chi-square p that arms this uneven come from a fair draw with `share` held out."""
     from scipy.special import chdtrc

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
-from loyalty.effect import power_to_see, read_effects, sample_ratio_p
+from loyalty.effect import power_of_interval, power_to_see, read_effects, sample_ratio_p
 
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 SIMULATED = 2_000
@@ -172,3 +172,10 @@ def test_the_sample_ratio_is_judged_against_the_stored_share():
     rows = experiment(17, units=600)
     found = read(rows)
     assert found["sample_ratio_p"] == pytest.approx(sample_ratio_p(found["n_contact"], found["n_hold_out"], 0.5), **EXACT)
+
+
+def test_the_power_worked_out_from_an_interval_is_that_of_the_reading():
+    found = read(experiment(18, units=600))
+    n = found["n_contact"] + found["n_hold_out"]
+    by_reading = power_to_see(0.05, np.array([found["se"]]), np.array([n - 2.0]))[0]
+    assert power_of_interval(0.05, found["low"], found["high"], n) == pytest.approx(by_reading, rel=1e-3)
