@@ -6,6 +6,7 @@ deletion. A label counts when `T + gap <= occurred_at < T + gap + horizon`. The 
 """
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -13,6 +14,8 @@ import polars as pl
 
 from feature_store.engines.polars import MICROSECONDS_A_DAY, Tally, Values
 from feature_store.feature import ZERO_WHEN_NO_ROW, Feature, Measure, Ratio, Trend, longer, measures
+
+AT_ONCE = 2  # sources read and tallied at once: one reads while another adds up
 
 
 def known(events: pl.LazyFrame, moment: datetime, since: datetime | None = None) -> pl.LazyFrame:
@@ -59,10 +62,14 @@ def _measured(
     """Return each plain measure's values in the roster's order, NaN where there was no row."""
     wanted = dict.fromkeys(m for f in features for m in measures(f))
     found = {m: _tenure(roster, m.source, moment) for m in wanted if m.aggregate == "tenure"}
-    for source, rows in frames.items():
-        of_source = [m for m in wanted if m.source == source and m.aggregate != "tenure"]
-        if of_source:
-            found |= Tally(source, rows, of_source, moment, roster["customer_id"]).values()
+    by_source = {s: [m for m in wanted if m.source == s and m.aggregate != "tenure"] for s in frames}
+
+    def tallied(source: str) -> dict[Measure, Values]:
+        return Tally(source, frames[source], by_source[source], moment, roster["customer_id"]).values()
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        for values in threads.map(tallied, (source for source, of_source in by_source.items() if of_source)):
+            found |= values
     return found
 
 

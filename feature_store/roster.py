@@ -52,6 +52,15 @@ def _stairs(uri: str) -> pl.DataFrame:
         new = tables.scan_files(sorted(live - seen)).filter(~pl.col("deleted"))
         rows = new.select(pl.col(name).cast(kind) for name, kind in STAIRS.items())
         lowest = rows.group_by("customer_id", "recorded_at").agg(pl.col("occurred_at").min())
-        kept = stairs(pl.concat([kept, lowest.select(*STAIRS).collect()]))
+        kept = lengthened(kept, lowest.select(*STAIRS).collect())
     _KEPT[uri] = (live, kept)
     return kept
+
+
+def lengthened(kept: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Return the stairs of `kept`, stairs already, and `new` together; quick when all of `new` was recorded later."""
+    if not kept.height or not new.height or new["recorded_at"].min() <= kept["recorded_at"].max():  # type: ignore[operator]
+        return stairs(pl.concat([kept, new]))
+    lowest = kept.group_by("customer_id").agg(lowest=pl.col("occurred_at").min())
+    lower = new.join(lowest, on="customer_id", how="left").filter((pl.col("occurred_at") < pl.col("lowest")).fill_null(True))
+    return pl.concat([kept, stairs(lower.select(*STAIRS))])

@@ -32,10 +32,10 @@ def closed(company, source_file, lake_rows, at, on):
 
 
 def test_every_customer_known_by_then_has_a_row(closed, on):
-    assert vectors(closed, on(1))["customer_id"].to_list() == ["c-a"]
+    assert vectors(closed, on(1))["customer_id"].to_list() == ["customer-a"]
     found = vectors(closed, on(3))
 
-    assert found["customer_id"].to_list() == ["c-a", "c-b"]
+    assert found["customer_id"].to_list() == ["customer-a", "customer-b"]
     assert found["as_of"].to_list() == [on(3), on(3)]
     assert found["customers__plan__is_gold"].to_list() == [1, 0]
     assert found["invoices__changed__count_1d"].to_list() == [0, 0]
@@ -73,4 +73,4 @@ def test_what_occurs_at_the_moment_itself_is_not_known_yet(closed, lake_rows, at
     next_day = lake_rows(("first", at(4), at(4), on(4), None, False))
     lake.add(closed, "invoices", next_day, first=on(4), last=on(4))
 
-    assert "c-first" not in vectors(closed, on(3))["customer_id"].to_list()
+    assert "customer-first" not in vectors(closed, on(3))["customer_id"].to_list()

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from feature_store import lake
-from feature_store.roster import STAIRS, roster, since_when, stairs
+from feature_store.roster import STAIRS, lengthened, roster, since_when, stairs
 
 
 def test_a_customer_is_known_from_the_first_event_recorded_in_any_source(company, lake_rows, at, on):
@@ -15,8 +15,8 @@ def test_a_customer_is_known_from_the_first_event_recorded_in_any_source(company
     lake.add(company, "billing", early, first=on(1), last=on(2))
     lake.add(company, "app", lake_rows(("b", at(1, 5), at(3), on(3), "gold", False)), first=on(3), last=on(3))
 
-    assert roster(company, ["billing", "app"], at(2)).rows() == [("c-a", at(1, 8), None)]
-    assert roster(company, ["billing", "app"], at(4)).rows() == [("c-a", at(1, 8), None), ("c-b", at(2, 8), at(1, 5))]
+    assert roster(company, ["billing", "app"], at(2)).rows() == [("customer-a", at(1, 8), None)]
+    assert roster(company, ["billing", "app"], at(4)).rows() == [("customer-a", at(1, 8), None), ("customer-b", at(2, 8), at(1, 5))]
 
 
 def test_a_row_that_comes_late_moves_the_first_day_from_then_on(company, lake_rows, at, on):
@@ -25,17 +25,37 @@ def test_a_row_that_comes_late_moves_the_first_day_from_then_on(company, lake_ro
     late = lake_rows(("a", at(1), at(6), on(6), "gold", False)).with_columns(event_id=pl.lit("late"))
     lake.add(company, "billing", late, first=on(6), last=on(6))
 
-    assert before.rows() == [("c-a", at(4))]
-    assert roster(company, ["billing"], at(5)).rows() == [("c-a", at(4))]
-    assert roster(company, ["billing"], at(7)).rows() == [("c-a", at(1))]
+    assert before.rows() == [("customer-a", at(4))]
+    assert roster(company, ["billing"], at(5)).rows() == [("customer-a", at(4))]
+    assert roster(company, ["billing"], at(7)).rows() == [("customer-a", at(1))]
 
 
-@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20)), max_size=25), st.integers(0, 25))
-def test_the_rows_kept_say_as_much_as_all_rows(rows, hour):
-    start = datetime(2026, 1, 1, tzinfo=UTC)
+entry = st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20))
+
+
+def frame_of(rows, start=datetime(2026, 1, 1, tzinfo=UTC)):
     instants = [(who, start + timedelta(hours=max(r, o)), start + timedelta(hours=o)) for who, r, o in rows]
-    frame, moment = pl.DataFrame(instants, schema=STAIRS, orient="row"), start + timedelta(hours=hour)
+    return pl.DataFrame(instants, schema=STAIRS, orient="row")
+
+
+@given(st.lists(entry, max_size=25), st.integers(0, 25))
+def test_the_rows_kept_say_as_much_as_all_rows(rows, hour):
+    frame, moment = frame_of(rows), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
 
     from_all = since_when(frame, moment).sort("customer_id")
 
     assert since_when(stairs(frame), moment).sort("customer_id").equals(from_all)
+
+
+@given(st.lists(st.lists(entry, max_size=10), max_size=4), st.booleans(), st.integers(0, 90))
+def test_rows_read_in_several_goes_say_as_much_as_read_at_once(goes, in_order, hour):
+    if in_order:  # as nightly pulls bring them: each go was recorded after the one before
+        goes = [[(who, 21 * n + r, o) for who, r, o in go] for n, go in enumerate(goes)]
+    moment = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
+    kept = frame_of([])
+    for go in goes:
+        kept = lengthened(kept, frame_of(go))
+
+    from_all = since_when(frame_of([row for go in goes for row in go]), moment).sort("customer_id")
+
+    assert since_when(kept, moment).sort("customer_id").equals(from_all)
