@@ -93,8 +93,10 @@ def play_past(settings: Settings, company: "Company", last: date) -> Tally:
     write_days(settings, company, eve)
     pace = Pace(eve + timedelta(days=1), last)
     with Pullers(steps=len(list(pace.steps()))) as pullers:
-        load_history(settings, company.first, eve, pullers)
-        return play_with_progress(settings, pace, pullers, before_step=lambda _, end: write_days(settings, company, end))
+        loaded = load_history(settings, company.first, eve, pullers)
+        tally = play_with_progress(settings, pace, pullers, before_step=lambda _, end: write_days(settings, company, end))
+        tally.add(**loaded)
+        return tally
 
 
 def write_days(settings: Settings, company: "Company", last: date) -> None:

@@ -36,8 +36,9 @@ def run(
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
     with Pullers(steps=len(list(pace.steps()))) as pullers:
         eve = begin - timedelta(days=1)
-        load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), eve, pullers)
+        loaded = load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), eve, pullers)
         tally = play_with_progress(settings, pace, pullers)
+        tally.add(**loaded)
     rows = table(settings)
     found = facts(settings, tally, rows)
     tell_figures(found["figures"])
@@ -55,15 +56,16 @@ def check_configuration(settings: Settings) -> None:
         load(settings)
 
 
-def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> None:
+def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:
     """Load everything up to the eve of the first day to act on, once."""
     from feature_store.lake import is_closed
 
     if is_closed(settings, last):
-        return
+        return {}
     VOICE.say(f"Loading the history up to {last} ...")
     counts = pull_span(settings, first, last, pullers)
     VOICE.say(f"  read {counts['read']:,} rows, kept {counts['kept']:,}, quarantined {counts['quarantined']:,}.")
+    return counts
 
 
 def play_with_progress(

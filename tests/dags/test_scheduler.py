@@ -74,11 +74,12 @@ def test_three_days_run_by_themselves_with_the_day_as_partition_key(home):
     assert left_over(home) == []
 
 
-def test_ctrl_c_leaves_no_process_behind(home):
+@pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_run_leaves_no_process_behind(home, kind):
     running = start(home, "demo", *SMALL)
     time.sleep(25)  # Airflow is coming up and the past is being played
 
-    running.send_signal(signal.SIGINT)
+    running.send_signal(kind)
     _, err = running.communicate(timeout=90)
 
     assert running.returncode == 130, err.decode()[-2000:]
