@@ -166,10 +166,12 @@ class Tally:
         """Return the number of each customer's newest chosen row, -1 where there is none."""
         youngest = np.full(self.size, np.iinfo(np.int64).max)
         np.minimum.at(youngest, self.customer[chosen], self.age[chosen])
-        tied = np.flatnonzero(chosen & (self.age == youngest[self.customer]))
-        order = self.rows[tied].select(pl.struct("recorded_at", "event_id").rank("ordinal")).to_series().to_numpy()
+        newest = np.flatnonzero(chosen & (self.age == youngest[self.customer]))
         row = np.full(self.size, -1, dtype=np.int64)
-        row[self.customer[tied[np.argsort(order)]]] = tied[np.argsort(order)]
+        row[self.customer[newest]] = newest
+        tied = newest[np.bincount(self.customer[newest], minlength=self.size)[self.customer[newest]] > 1]
+        order = np.argsort(self.rows[tied].select(pl.struct("recorded_at", "event_id").rank("ordinal")).to_series().to_numpy())
+        row[self.customer[tied[order]]] = tied[order]
         return row
 
     def _distinct_days(self, measure: Measure) -> Values:
