@@ -41,7 +41,7 @@ def read_effects(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     by = list(by)
     rows = rows.with_columns(
         pl.col("share").round(6), pl.col("value").cast(pl.Float64), pl.col("covariate").cast(pl.Float64)
-    )
+    ).sort(*by, "share", "arm", "value", "covariate")  # sums of floats depend on the order: a rerun must not differ by a bit
     strata = _strata(rows, [*by, "share"])
     counted = strata.group_by(by, maintain_order=True).agg(
         pl.col("n_contact", "n_hold_out").sum(),
@@ -50,7 +50,7 @@ def read_effects(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         (pl.col("share").is_between(0, 1, closed="none")).sum().alias("shares"),
     )
     read = _combine(strata.filter("usable"), by)
-    spread = _spread(rows.join(strata.filter("usable"), on=[*by, "share"], how="semi"), by)
+    spread = _spread(rows.join(strata.filter("usable"), on=[*by, "share"], how="semi", maintain_order="left"), by)
     joined = counted.join(read, on=by, how="left").join(spread, on=by, how="left").sort(by)
     return _with_inference(joined).drop("sample_ratio", "shares", "unusual", "expected", "enough")
 
@@ -90,7 +90,7 @@ def _strata(rows: pl.DataFrame, keys: list[str]) -> pl.DataFrame:
     )
     theta = pl.when(pl.col("width") > 0).then(pl.col("shared") / pl.col("width")).otherwise(0.0)
     adjusted = pl.col("value") - pl.col("theta") * (pl.col("covariate") - pl.col("centre")).fill_null(0.0)
-    rows = rows.join(whole.with_columns(theta.fill_null(0.0).fill_nan(0.0).alias("theta")), on=keys)
+    rows = rows.join(whole.with_columns(theta.fill_null(0.0).fill_nan(0.0).alias("theta")), on=keys, maintain_order="left")
     arms = [
         expression
         for arm in ARMS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 HOUSE = Path(__file__).resolve().parents[1]
-pytestmark = pytest.mark.operation
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -22,9 +22,11 @@ def clone():
 
 
 def make_run(folder):
-    environment = {k: v for k, v in os.environ.items() if k not in ("DATABASE_URL", "AIRFLOW_DATABASE_URL", "BEFOREHAND_CONFIG", "VIRTUAL_ENV")}
+    foreign = ("DATABASE_URL", "AIRFLOW_DATABASE_URL", "BEFOREHAND_CONFIG", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
     started = time.monotonic()
-    done = subprocess.run(["make", "run", "ARGS=--customers 1500 --months 12"], cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1700)
+    command = ["make", "run", "ARGS=--customers 1500 --months 12"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False, timeout=1700)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done, time.monotonic() - started
 

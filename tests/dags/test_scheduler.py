@@ -18,7 +18,7 @@ from core.clock import last_whole_day, now
 
 HOUSE = Path(__file__).resolve().parents[2]
 SMALL = ["--customers", "500", "--months", "10"]
-pytestmark = pytest.mark.operation
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture

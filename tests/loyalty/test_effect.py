@@ -179,3 +179,9 @@ def test_the_power_worked_out_from_an_interval_is_that_of_the_reading():
     n = found["n_contact"] + found["n_hold_out"]
     by_reading = power_to_see(0.05, np.array([found["se"]]), np.array([n - 2.0]))[0]
     assert power_of_interval(0.05, found["low"], found["high"], n) == pytest.approx(by_reading, rel=1e-3)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_order_of_the_rows_changes_no_bit_of_a_reading(seed):
+    rows = experiment(19, units=600)
+    assert read(rows.sample(fraction=1.0, shuffle=True, seed=seed)) == read(rows)
