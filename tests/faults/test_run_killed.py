@@ -19,6 +19,7 @@ from core.settings import load_settings
 from feature_store.lake import scan
 from feature_store.sources.source import load_sources
 from ledger import database
+from outreach.keyed_hash import SECRET_ENV
 
 HOUSE = Path(__file__).resolve().parents[2]
 EVER = datetime(2100, 1, 1, tzinfo=UTC)
@@ -38,6 +39,7 @@ class Home:
                    "--customers", "1200", "--months", str(months), "--until", "2026-10-31"]  # fmt: skip
         environment = os.environ | {
             "DATABASE_URL": self.url, "BEFOREHAND_CONFIG": str(self.folder / "config"), "PYTHONPATH": str(HOUSE),
+            SECRET_ENV: "ab" * 32,  # one for both, so that the codes in their letters are the same
         }  # fmt: skip
         return subprocess.Popen(command, cwd=self.folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
