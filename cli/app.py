@@ -14,9 +14,21 @@ from cli.voice import VOICE, take_config, take_json
 from core.errors import BeforehandError, ConfigError
 
 VERBS = (
-    "init", "doctor", "simulate", "pull", "features", "train", "detect", "review", "send", "measure",
-    "run", "status", "demo", "up",
-)  # fmt: skip
+    "init",
+    "doctor",
+    "simulate",
+    "pull",
+    "features",
+    "train",
+    "detect",
+    "review",
+    "send",
+    "measure",
+    "run",
+    "status",
+    "demo",
+    "up",
+)
 
 
 Config = Annotated[str | None, typer.Option("--config", metavar="DIR", help="The configuration folder (default: config).")]
