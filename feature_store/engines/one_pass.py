@@ -23,7 +23,7 @@ from feature_store.feature import Measure
 from feature_store.look import Look
 
 Measured = Mapping[Measure, Values]
-Looks = Callable[[datetime], Look]
+Looks = Callable[[datetime], Look | None]
 
 
 @dataclass
@@ -86,10 +86,10 @@ class OnePass:
 
     def exactly(self, measures: list[Measure], moment: datetime, of: NDArray[np.bool_] | None = None) -> dict[Measure, Values]:
         """Return measures by the exact engine, of everybody or of some customers."""
-        look, asked = self.looks(moment), self.roster if of is None else self.roster.filter(pl.Series(of))
-        rows = look.lazy([*look.shown, "customer_hash"])
+        look, asked = self.looks(moment) or self.widest, self.roster if of is None else self.roster.filter(pl.Series(of))
+        rows = look.lazy()
         if of is not None:
-            rows = rows.filter(pl.col("customer_hash").is_in(asked["customer_hash"].implode()))
+            rows = rows.filter(pl.col("customer_id").is_in(asked["customer_id"].implode()))
         return Tally(self.source, rows, measures, moment, asked["customer_id"]).values()
 
 
