@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from feature_store.engines.kept import Kept
 from feature_store.engines.one_pass import OnePass
 from feature_store.engines.polars import MICROSECONDS_A_DAY, Tally, Values
 from feature_store.feature import ZERO_WHEN_NO_ROW, Feature, Measure, Ratio, Trend, longer, measures
@@ -64,19 +66,21 @@ def compute(
 
 
 def compute_each(
-    features: Iterable[Feature], looks: Looks, moments: Sequence[datetime], rosters: Rosters, kind: pl.DataType | None = None
+    features: Iterable[Feature], looks: Looks, moments: Sequence[datetime], rosters: Rosters,
+    kind: pl.DataType | None = None, kept: Path | None = None,
 ) -> Iterator[pl.DataFrame]:
     """Yield what `compute` returns for each moment, oldest first, from one pass over the lake's files.
 
     `looks` gives what was known of a source at a moment, of what occurred since another (None: nothing there);
-    `rosters` the customers known at a moment. Several moments must be midnights.
+    `rosters` the customers known at a moment. Several moments must be midnights. With one moment and a folder `kept`, the
+    day is made from what an earlier one kept there, where that pays, and kept in its turn.
     """
     features, moments = list(features), sorted(moments)
     everyone = with_hash(rosters(moments[-1])).sort("customer_hash")
     if everyone["customer_hash"].is_duplicated().any():  # one in 10**7 for a million customers
         yield from _one_by_one(features, looks, moments, rosters, kind)
         return
-    passes = [iter(each) for each in _passes(features, looks, moments, everyone)]
+    passes = [iter(each) for each in _passes(features, looks, moments, everyone, kept)]
     for moment in moments:
         asked = with_hash(rosters(moment))
         at = np.searchsorted(everyone["customer_hash"].to_numpy(), asked["customer_hash"].to_numpy())
@@ -98,14 +102,15 @@ def _one_by_one(
 
 
 def _passes(
-    features: list[Feature], looks: Looks, moments: Sequence[datetime], everyone: pl.DataFrame
+    features: list[Feature], looks: Looks, moments: Sequence[datetime], everyone: pl.DataFrame, kept: Path | None
 ) -> Iterator[Iterable[Mapping[Measure, Values]]]:
     for source, days in windows(features).items():
         mine = [m for m in _wanted(features) if m.source == source and m.aggregate != "tenure"]
         widest = looks(source, moments[-1], _since(moments[0], days))
         one = partial(_look, looks, source, days)
         nothing = {m: np.full(everyone.height, np.nan) for m in mine}
-        yield [nothing] * len(moments) if widest is None else OnePass(source, mine, moments, everyone, widest, one)
+        place = Kept(kept / source) if kept is not None and days is not None and len(moments) == 1 else None
+        yield [nothing] * len(moments) if widest is None else OnePass(source, mine, moments, everyone, widest, one, place)
 
 
 def _look(looks: Looks, source: str, days: int | None, moment: datetime) -> Look | None:

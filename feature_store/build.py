@@ -7,6 +7,7 @@ vectors never change, so a file that is there is used as it is.
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from io import BytesIO
+from pathlib import Path
 
 import polars as pl
 from upath import UPath
@@ -15,7 +16,7 @@ from core.clock import as_day, moment_after
 from core.errors import MissingError
 from core.settings import Settings, current
 from core.storage import write_whole
-from feature_store import lake
+from feature_store import lake, tables
 from feature_store.as_of import compute_each
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet, in_use, load
@@ -85,10 +86,17 @@ def _build_each(settings: Settings, days: Sequence[date], frozen: FeatureSet) ->
     looks = lambda source, moment, since: lake.look(settings, source, before=moment, since=since)
     known = lambda moment: roster(settings, sources, moment)
     moments = [moment_after(day) for day in days]
-    for day, found in zip(days, compute_each(frozen.features, looks, moments, known, pl.Float32()), strict=True):
+    computed = compute_each(frozen.features, looks, moments, known, pl.Float32(), _kept(settings, frozen))
+    for day, found in zip(days, computed, strict=True):
         built = found.select("customer_id", pl.lit(day).alias("as_of"), *frozen.names)
         _write(_path(settings, day, frozen), built)
         yield built
+
+
+def _kept(settings: Settings, frozen: FeatureSet) -> Path | None:
+    """Return where a set's running sums are kept from one day to the next; only on disks of this machine."""
+    root = settings.root
+    return Path(str(root)) / "vectors" / "kept" / frozen.version if tables.is_local(root) else None
 
 
 def _write(path: UPath, built: pl.DataFrame) -> None:

@@ -22,6 +22,7 @@ _CORRECTED: dict[str, pl.DataFrame] = {}
 class Look:
     """What was known of a source before a moment, of what occurred since `since` (None: ever)."""
 
+    uri: str
     before: datetime
     since: datetime | None
     kinds: dict[str, pl.DataType]
@@ -86,7 +87,7 @@ def look(uri: str, *, before: datetime, since: datetime | None = None) -> Look |
         wanted = wanted.filter(pl.col("max.occurred_at") + STATS_STEP >= since)
         known = known if _has_future(files) else known.filter(pl.col("recorded_on") >= since.date())
     kinds = tables.schema(uri)
-    return Look(before, since, kinds, wanted, known, _corrected(known, kinds))
+    return Look(uri, before, since, kinds, wanted, known, _corrected(known, kinds))
 
 
 def _corrected(files: pl.DataFrame, kinds: dict[str, pl.DataType]) -> pl.DataFrame:

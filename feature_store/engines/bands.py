@@ -153,8 +153,7 @@ class Bands:
         slots = np.empty(len(rows), dtype=np.int16)
         done, days = 0, (self.origin, self.slot_of_day)
         while (done := kernels.count_rows(done, where, rows.kind, rows.occurred, *days, slots, self.counts)) < len(rows):
-            self.counts = self.counts.astype(np.uint32)
-            self.absent = {lane: cells.astype(np.uint32) for lane, cells in self.absent.items()}
+            self.widen()
         for lane, cells in self.sums.items():
             (numbers, there), member = rows.numbers[lane[0]], np.array(lane[1])
             if there is None:
@@ -164,6 +163,68 @@ class Bands:
         for (column, kinds, sign), cells in self.extremes.items():
             numbers, there = rows.numbers[column]
             kernels.keep_extremes(where, rows.kind, slots, numbers, _all(there, numbers), np.array(kinds), sign, cells)
+
+    @property
+    def slides(self) -> bool:
+        """Whether rows can be taken out again to the last bit: only whole numbers were added, and no extreme is kept."""
+        return not self.extremes and all(cells.dtype == np.int64 for cells in self.sums.values()) and self.reach > 0
+
+    def moved(self, customers: NDArray[np.int64], moment: datetime) -> "Bands":
+        """Return bands as of a later moment with these arrays in them; rows of `days_that_move` are still to be moved."""
+        later = Bands(self.wanted, customers, [moment], self.whole_numbers)
+        at = np.searchsorted(customers, self.customers)
+        grown = len(customers) > len(self.customers)
+        if self.counts.dtype != later.counts.dtype:
+            later.widen()
+        for (name, cells), mine in zip(later.arrays().items(), self.arrays().values(), strict=True):
+            if grown:
+                cells[..., at] = mine
+            else:
+                later.replace(name, mine)
+        for cells in later.days.values():
+            for _ in range((later.origin - self.origin) // MICROSECONDS_A_DAY):
+                kernels.a_day_earlier(cells)
+        return later
+
+    def days_that_move(self, later: "Bands") -> NDArray[np.int64]:
+        """Return the days, since 1970, whose rows are in another slot, or in none, of the later bands."""
+        ours, theirs = self._slot_by_day(), later._slot_by_day()
+        return np.array(sorted(d for d in {*ours, *theirs} if ours.get(d) != theirs.get(d)), dtype=np.int64)
+
+    def _slot_by_day(self) -> dict[int, int]:
+        first = self.origin // MICROSECONDS_A_DAY
+        return {first + n: int(slot) for n, slot in enumerate(self.slot_of_day)}
+
+    def take_out(self, rows: Rows, of: "Bands") -> None:
+        """Take rows out of the slots that they were given by the earlier bands `of`."""
+        where, slots = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int16)
+        kernels.places(rows.customer, self.customers, where)
+        kernels.uncount_rows(where, rows.kind, rows.occurred, of.origin, of.slot_of_day, slots, self.counts)
+        for lane, cells in self.sums.items():
+            (numbers, there), member = rows.numbers[lane[0]], np.array(lane[1])
+            kernels.take_numbers(where, rows.kind, slots, numbers, _all(there, numbers), member, cells, self.absent[lane])
+
+    def paste(self, some: "Bands") -> None:
+        """Put the arrays of bands over some of the customers in the place of ours."""
+        at = np.searchsorted(self.customers, some.customers)
+        if some.counts.dtype != self.counts.dtype:
+            self.widen()
+        for cells, theirs in zip(self.arrays().values(), some.arrays().values(), strict=True):
+            cells[..., at] = theirs
+
+    def widen(self) -> None:
+        """Make the cells that count rows large ones."""
+        self.counts = self.counts.astype(np.uint32)
+        self.absent = {lane: cells.astype(np.uint32) for lane, cells in self.absent.items()}
+
+    def replace(self, name: str, cells: NDArray[Any]) -> None:
+        """Put an array in the place of the one that `arrays` names so."""
+        kind, _, number = name.partition(".")
+        if number:
+            lanes = getattr(self, kind)
+            lanes[list(lanes)[int(number)]] = cells
+        else:
+            setattr(self, kind, cells)
 
     @contextmanager
     def with_rows(self, rows: Rows) -> Iterator[None]:

@@ -167,3 +167,36 @@ def total(cells, rows, out):  # type: ignore[no-untyped-def]
     for who in range(len(out)):
         if out[who] == 0:
             out[who] = np.nan
+
+
+@compiled
+def uncount_rows(where, kind, occurred, origin, slot_of_day, slots, counts):  # type: ignore[no-untyped-def]
+    """Take one from (slot, kind, customer) for each row and write its slot, -1 outside."""
+    for row in range(len(where)):
+        slots[row] = -1
+        day = (occurred[row] - origin) // MICROSECONDS_A_DAY
+        if where[row] >= 0 and 0 <= day < len(slot_of_day) and slot_of_day[day] >= 0:
+            slots[row] = slot_of_day[day]
+            counts[slots[row], kind[row], where[row]] -= 1
+
+
+@compiled
+def take_numbers(where, kind, slots, numbers, there, member, sums, absent):  # type: ignore[no-untyped-def]
+    """Take each row's number from (slot, customer), or uncount that it has none."""
+    for row in range(len(where)):
+        if slots[row] >= 0 and member[kind[row]]:
+            if there[row]:
+                sums[slots[row], where[row]] -= numbers[row]
+            else:
+                absent[slots[row], where[row]] -= 1
+
+
+@compiled
+def a_day_earlier(days):  # type: ignore[no-untyped-def]
+    """Move every bit of (word, customer) one day towards the first."""
+    one, high = np.uint64(1), np.uint64(63)
+    for word in range(days.shape[0]):
+        for who in range(days.shape[1]):
+            days[word, who] >>= one
+            if word + 1 < days.shape[0]:
+                days[word, who] |= days[word + 1, who] << high

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from feature_store.engines.bands import Bands, Values
 from feature_store.engines.decode import Decoder
+from feature_store.engines.kept import Kept
 from feature_store.engines.polars import Tally
 from feature_store.engines.readout import Readout
 from feature_store.engines.wanted import Wanted, is_fast
@@ -40,6 +41,7 @@ class OnePass:
     roster: pl.DataFrame
     widest: Look
     looks: Looks
+    kept: Kept | None = None  # one moment only: where to slide from, and to
 
     @cached_property
     def hashes(self) -> NDArray[np.int64]:
@@ -59,8 +61,12 @@ class OnePass:
 
     def _fast(self, measures: tuple[Measure, ...]) -> Iterator[Readout]:
         decoder = Decoder(self.widest, Wanted(measures))
-        bands = Bands(decoder.wanted, self.hashes, self.moments, decoder.whole_numbers)
         left = self.widest.files.sort("recorded_on", "batch")
+        bands = self.kept.slid(decoder, self.hashes, self.moments[0]) if self.kept else None
+        if bands is not None:
+            left = left.clear()
+        else:
+            bands = Bands(decoder.wanted, self.hashes, self.moments, decoder.whole_numbers)
         versions = self.widest.versions().collect() if self.widest.corrected.height else None
         for moment in self.moments:
             bands.open(moment)
@@ -68,6 +74,8 @@ class OnePass:
             left = left.join(ready.select("path"), on="path", how="anti", maintain_order="left")
             for rows in decoder.ahead(ready.iter_rows(named=True), moment):
                 bands.add(rows)
+            if self.kept:
+                self.kept.save(bands, decoder)
             counted = None if versions is None else decoder.from_frame(self.widest.newest_of(versions.lazy(), moment).collect())
             with bands.with_rows(counted) if counted is not None else nullcontext():
                 yield Readout(bands)

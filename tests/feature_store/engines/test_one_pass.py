@@ -92,7 +92,7 @@ def check(company, features, moments):
         pl.testing.assert_frame_equal(got, exactly(company, features, moment), rel_tol=1e-12, abs_tol=0)
 
 
-SLOWLY = settings(max_examples=12, phases=[Phase.explicit, Phase.generate], deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOWLY = settings(max_examples=6, phases=[Phase.explicit, Phase.generate], deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @SLOWLY
@@ -112,6 +112,29 @@ def test_a_moment_within_a_day_sees_what_was_known_by_then(company, tmp_path_fac
     lay(company, steps)
 
     check(company, FEATURES, [START + timedelta(hours=hours, minutes=17)])
+
+
+SLIDING = [
+    *(Feature(f"n{n}", m) for n, m in enumerate(MEASURES) if m.column != "hours" and m.aggregate not in ("min", "max")),
+    *FEATURES[-2:],
+]
+
+
+@SLOWLY
+@given(history, st.lists(st.sampled_from([1, 1, 1, 2, 3, 9]), min_size=2, max_size=6))
+def test_a_day_made_from_the_day_before_equals_one_made_afresh(company, tmp_path_factory, steps, strides):
+    company, kept = fresh(company, tmp_path_factory), tmp_path_factory.mktemp("kept")
+    number, steps = 0, sorted(steps, key=lambda step: step[0])
+    for stride in strides:
+        ready, steps = [s for s in steps if s[0] < number + stride], [s for s in steps if s[0] >= number + stride]
+        number += stride
+        lay(company, ready)
+        moment = START + timedelta(days=number)
+        if not lake.schema(company, "s"):
+            continue
+        got = next(compute_each(SLIDING, looks(company), [moment], known(company), kept=kept))
+
+        pl.testing.assert_frame_equal(got, exactly(company, SLIDING, moment), rel_tol=1e-12, abs_tol=0)
 
 
 def test_more_rows_than_a_small_cell_counts(company):
