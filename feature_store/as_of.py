@@ -5,17 +5,27 @@ As of day D means the moment T = 00:00 UTC after D. A row counts when `T - windo
 deletion. A label counts when `T + gap <= occurred_at < T + gap + horizon`. The two never share a row.
 """
 
-from collections.abc import Iterable, Mapping
+from collections import ChainMap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from feature_store.engines.kept import Kept
+from feature_store.engines.one_pass import OnePass
 from feature_store.engines.polars import MICROSECONDS_A_DAY, Tally, Values
 from feature_store.feature import ZERO_WHEN_NO_ROW, Feature, Measure, Ratio, Trend, longer, measures
+from feature_store.fingerprints import fingerprint
+from feature_store.look import Look
 
-AT_ONCE = 2  # sources read and tallied at once: one reads while another adds up
+AT_ONCE = 2  # sources read, or features assembled, at once
+Looks = Callable[[str, datetime, datetime | None], Look | None]
+Rosters = Callable[[datetime], pl.DataFrame]
 
 
 def known(events: pl.LazyFrame, moment: datetime, since: datetime | None = None) -> pl.LazyFrame:
@@ -52,15 +62,93 @@ def compute(
     """
     features = list(features)
     found = _measured(features, frames, moment, roster)
-    numbers = pl.DataFrame({f.name: _filled(f, found) for f in features}).fill_nan(None)
-    return roster.select("customer_id").hstack(numbers)
+    return _assembled(features, found, roster, np.arange(roster.height), pl.Float64())
+
+
+def compute_each(
+    features: Iterable[Feature], looks: Looks, moments: Sequence[datetime], rosters: Rosters,
+    kind: pl.DataType | None = None, kept: Path | None = None,
+) -> Iterator[pl.DataFrame]:
+    """Yield what `compute` returns for each moment, oldest first, from one pass over the lake's files.
+
+    `looks` gives what was known of a source at a moment, of what occurred since another (None: nothing there);
+    `rosters` the customers known at a moment. Several moments must be midnights. With one moment and a folder `kept`, the
+    day is made from what an earlier one kept there, where that pays, and kept in its turn.
+    """
+    features, moments = list(features), sorted(moments)
+    everyone = with_hash(rosters(moments[-1])).sort("customer_hash")
+    if everyone["customer_hash"].is_duplicated().any():  # one in 10**7 for a million customers
+        yield from _one_by_one(features, looks, moments, rosters, kind)
+        return
+    passes = [iter(each) for each in _passes(features, looks, moments, everyone, kept)]
+    for moment in moments:
+        asked = with_hash(rosters(moment))
+        at = np.searchsorted(everyone["customer_hash"].to_numpy(), asked["customer_hash"].to_numpy())
+        with ThreadPoolExecutor(AT_ONCE) as threads:
+            read = list(threads.map(next, passes))
+        given = {m: np.full(everyone.height, np.nan) for m in _wanted(features) if m.aggregate == "tenure"}
+        for measure, values in given.items():
+            values[at] = _tenure(asked, measure.source, moment)
+        yield _assembled(features, ChainMap(given, *read), asked, at, kind or pl.Float64())
+
+
+def _one_by_one(
+    features: list[Feature], looks: Looks, moments: Sequence[datetime], rosters: Rosters, kind: pl.DataType | None
+) -> Iterator[pl.DataFrame]:
+    for moment in moments:
+        found = {s: looks(s, moment, _since(moment, days)) for s, days in windows(features).items()}
+        frames = {s: look.lazy() for s, look in found.items() if look is not None}
+        yield compute(features, frames, moment, rosters(moment)).cast({pl.Float64(): kind or pl.Float64()})
+
+
+def _passes(
+    features: list[Feature], looks: Looks, moments: Sequence[datetime], everyone: pl.DataFrame, kept: Path | None
+) -> Iterator[Iterable[Mapping[Measure, Values]]]:
+    for source, days in windows(features).items():
+        mine = [m for m in _wanted(features) if m.source == source and m.aggregate != "tenure"]
+        widest = looks(source, moments[-1], _since(moments[0], days))
+        one = partial(_look, looks, source, days)
+        nothing = {m: np.full(everyone.height, np.nan) for m in mine}
+        place = Kept(kept / source) if kept is not None and days is not None and len(moments) == 1 else None
+        yield [nothing] * len(moments) if widest is None else OnePass(source, mine, moments, everyone, widest, one, place)
+
+
+def _look(looks: Looks, source: str, days: int | None, moment: datetime) -> Look | None:
+    return looks(source, moment, _since(moment, days))
+
+
+def with_hash(roster: pl.DataFrame) -> pl.DataFrame:
+    """Return a roster with customer_hash, the number the lake's files are sorted by."""
+    return roster if "customer_hash" in roster.columns else roster.with_columns(
+        customer_hash=fingerprint(roster["customer_id"]))  # fmt: skip
+
+
+def _since(moment: datetime, days: int | None) -> datetime | None:
+    return None if days is None else moment - timedelta(days=days)
+
+
+def _wanted(features: list[Feature]) -> list[Measure]:
+    return list(dict.fromkeys(m for f in features for m in measures(f)))
+
+
+def _assembled(
+    features: list[Feature], found: Mapping[Measure, Values], roster: pl.DataFrame, at: NDArray[np.int64], kind: pl.DataType
+) -> pl.DataFrame:
+    """Return the roster's ids and the features, whose values stand `at` these places of what was found."""
+
+    def column(feature: Feature) -> pl.Series:
+        values = _filled(feature, found)
+        return pl.Series(feature.name, (values.astype(np.float32) if kind == pl.Float32 else values)[at]).fill_nan(None)
+
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        return pl.DataFrame([roster["customer_id"], *threads.map(column, features)])
 
 
 def _measured(
     features: list[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame
 ) -> dict[Measure, Values]:
     """Return each plain measure's values in the roster's order, NaN where there was no row."""
-    wanted = dict.fromkeys(m for f in features for m in measures(f))
+    wanted = _wanted(features)
     found = {m: _tenure(roster, m.source, moment) for m in wanted if m.aggregate == "tenure"}
     by_source = {s: [m for m in wanted if m.source == s and m.aggregate != "tenure"] for s in frames}
 
@@ -78,7 +166,7 @@ def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> Values:
     return roster.select(days.cast(pl.Float64).fill_null(float("nan"))).to_series().to_numpy()
 
 
-def _filled(feature: Feature, found: dict[Measure, Values]) -> Values:
+def _filled(feature: Feature, found: Mapping[Measure, Values]) -> Values:
     """Return the feature's values with its absence replaced by `empty`."""
     what = feature.measure
     if isinstance(what, Ratio):
@@ -92,7 +180,7 @@ def _filled(feature: Feature, found: dict[Measure, Values]) -> Values:
     return values if feature.empty is None else np.where(np.isnan(values), feature.empty, values)
 
 
-def _or_zero(measure: Measure, found: dict[Measure, Values]) -> Values:
+def _or_zero(measure: Measure, found: Mapping[Measure, Values]) -> Values:
     values = found[measure]
     return np.nan_to_num(values, nan=0.0) if measure.aggregate in ZERO_WHEN_NO_ROW else values
 

@@ -1,7 +1,7 @@
 """The lake: one Delta table a source, written a pull at a time, read as it was known at a moment."""
 
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 from deltalake.exceptions import CommitFailedError
@@ -10,17 +10,16 @@ from core.errors import SourceError
 from core.settings import Settings
 from feature_store import tables, versions
 from feature_store.bookkeeping import close_day, close_days, is_closed, is_replay, last_closed, pulls
+from feature_store.look import INNER, Look
+from feature_store.look import look as look_at
 
-__all__ = ["add", "close_day", "close_days", "is_closed", "is_replay", "last_closed", "pulls", "scan", "schema"]
+__all__ = ["add", "close_day", "close_days", "is_closed", "is_replay", "last_closed", "look", "pulls", "scan", "schema"]
 
 PARTITIONS = ["recorded_on", "batch"]
-INNER = ("event_hash", "content_hash", "corrects")  # how the lake keeps its books; no reader sees them
 EMPTY = {
     "event_id": pl.String(), "customer_id": pl.String(), "kind": pl.String(), "occurred_at": pl.Datetime("us", "UTC"),
     "recorded_at": pl.Datetime("us", "UTC"), "recorded_on": pl.Date(), "batch": pl.Date(), "deleted": pl.Boolean(),
 }  # fmt: skip
-_STATS_STEP = timedelta(milliseconds=1)  # bounds in the log are cut to whole milliseconds
-_CORRECTED: dict[str, pl.DataFrame] = {}
 
 
 @dataclass
@@ -41,26 +40,16 @@ def scan(settings: Settings, source: str, *, before: datetime, since: datetime |
     Of rows with one event_id the one recorded last before the moment counts; if it is a deletion, none does. Columns:
     event_id, customer_id, kind, occurred_at, recorded_at, recorded_on, batch, deleted and the source's own.
     """
-    uri = tables.place(settings, source)
-    files = tables.live_files(uri)
-    kinds = tables.schema(uri)
-    if not files.height:
-        return pl.LazyFrame(schema={name: kind for name, kind in kinds.items() if name not in INNER} or EMPTY)
-    known = files.filter(pl.col("recorded_on") <= before.date(), pl.col("min.recorded_at") < before)
-    wanted = known.filter(pl.col("min.occurred_at") < before)
-    if since is not None:
-        wanted = wanted.filter(pl.col("max.occurred_at") + _STATS_STEP >= since)
-        known = known if _has_future(files) else known.filter(pl.col("recorded_on") >= since.date())
-    corrected = _corrected(known, kinds)
-    parts = _parts(wanted, kinds, corrected, before, since)
-    if corrected.events.height:
-        rows = tables.scan_files(corrected.paths, kinds).join(corrected.events.lazy(), on="event_hash", how="semi")
-        newest = rows.filter(pl.col("recorded_at") < before).sort("recorded_at", "batch")
-        newest = newest.unique("event_id", keep="last", maintain_order=True)
-        parts.append(newest.filter(*_within(before, since)))
-    shown = [name for name in kinds if name not in INNER]
-    empty = pl.LazyFrame(schema={name: kinds[name] for name in shown})
-    return pl.concat([part.select(shown) for part in parts]) if parts else empty
+    found = look(settings, source, before=before, since=since)
+    if found is None:
+        kinds = schema(settings, source)
+        return pl.LazyFrame(schema=kinds or EMPTY)
+    return found.lazy()
+
+
+def look(settings: Settings, source: str, *, before: datetime, since: datetime | None = None) -> Look | None:
+    """Return which files and rows `scan` reads, for an engine that reads them itself; None where there are none."""
+    return look_at(tables.place(settings, source), before=before, since=since)
 
 
 def add(settings: Settings, source: str, rows: pl.DataFrame, *, first: date, last: date) -> Added:
@@ -81,7 +70,7 @@ def add(settings: Settings, source: str, rows: pl.DataFrame, *, first: date, las
     corrections = kept.filter("corrects").join(replaced, on=version, how="anti")
     if kept.height or replaced.height:
         predicate = f"batch >= '{first}' AND batch <= '{last}' AND recorded_on > '{closed}'"
-        _commit(source, uri, kept.sort("recorded_on", "batch", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
+        _commit(source, uri, kept.sort("recorded_on", "batch", "customer_hash", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
     rules = decided.filter(pl.col("rule").is_not_null())["rule"].value_counts()
     return Added(kept.height, dict(rules.iter_rows()), bool(gone.height or corrections.height))
 
@@ -96,50 +85,3 @@ def _commit(source: str, uri: str, rows: pl.DataFrame, predicate: str) -> None:
         tables.rewrite(uri, rows, predicate=predicate, partition_by=PARTITIONS)
     except CommitFailedError as error:
         raise SourceError(f"{source}: another process wrote these days at the same time. Run the pull again.") from error
-
-
-@dataclass
-class _Corrected:
-    """Events with more than one row, and the files that may hold those rows."""
-
-    events: pl.DataFrame
-    paths: list[str]
-
-
-def _corrected(files: pl.DataFrame, kinds: dict[str, pl.DataType]) -> _Corrected:
-    """Find the events of which a later row was written into one of `files`; each file is read once in a process."""
-    holding = files.filter(pl.col("max.corrects"))["path"].to_list()
-    for path in holding:
-        if path not in _CORRECTED:
-            rows = tables.scan_files([path], kinds).filter("corrects").select("event_hash")
-            _CORRECTED[path] = rows.collect()
-    found = [_CORRECTED[path] for path in holding]
-    events = pl.concat(found).unique() if found else pl.DataFrame(schema={"event_hash": pl.Int64})
-    return _Corrected(events, files["path"].to_list())
-
-
-def _parts(
-    files: pl.DataFrame, kinds: dict[str, pl.DataType], corrected: _Corrected, before: datetime, since: datetime | None
-) -> list[pl.LazyFrame]:
-    """Return the rows of events that have one row; files that lie wholly inside need no condition."""
-    inside = (pl.col("max.recorded_at") < before - _STATS_STEP) & (pl.col("max.occurred_at") < before - _STATS_STEP)
-    inside &= ~pl.col("max.deleted")
-    if since is not None:
-        inside &= pl.col("min.occurred_at") >= since
-    whole, cut = files.filter(inside)["path"].to_list(), files.filter(~inside)["path"].to_list()
-    parts = [tables.scan_files(whole, kinds)] if whole else []
-    if cut:
-        parts.append(tables.scan_files(cut, kinds).filter(pl.col("recorded_at") < before, *_within(before, since)))
-    if not corrected.events.height:
-        return parts
-    return [part.join(corrected.events.lazy(), on="event_hash", how="anti") for part in parts]
-
-
-def _within(before: datetime, since: datetime | None) -> list[pl.Expr]:
-    conditions = [~pl.col("deleted"), pl.col("occurred_at") < before]
-    return conditions if since is None else [*conditions, pl.col("occurred_at") >= since]
-
-
-def _has_future(files: pl.DataFrame) -> bool:
-    """Whether any event was recorded on a day before it occurred: then its later rows may lie anywhere."""
-    return bool((files["max.occurred_at"].dt.date() > files["recorded_on"]).any())
