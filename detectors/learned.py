@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.detector import Examples, Numbers, Probabilities, drawn
+from detectors.detector import Detector, Examples, Model, Numbers, Probabilities, drawn
 from detectors.evaluate import log_odds, logistic
 from detectors.issue import Issue
 
@@ -20,7 +20,7 @@ TREES = {"max_iter": 50, "learning_rate": 0.12, "max_leaf_nodes": 10, "min_sampl
 
 
 @dataclass(frozen=True)
-class Halves:
+class Halves(Model):
     """Two boosted classifiers, one a half of the contact units, and one calibration.
 
     A customer is scored by the trees that never saw their contact unit, on every day, so what was judged in training
@@ -48,7 +48,7 @@ class Halves:
         return {"trees": list(self.trees), "calibration": self.calibration}
 
 
-class Learned:
+class Learned(Detector):
     """The kind of detector that learns; it flags nobody until enough trouble was seen."""
 
     name = "learned"
