@@ -42,8 +42,8 @@ class Looking:
     """What one issue makes of the troubles it is about: its gap, its flags, and whether any detector watches."""
 
     issue: Issue
-    flags: pl.DataFrame          # customer_id, from (the moment of the flag), until
-    state: str                   # watching | not_predictable | nobody
+    flags: pl.DataFrame          # customer_id, opens (the moment of the flag), until
+    state: str                   # watching | not_predictable | nobody; of one about a whole source, nobody
 
 
 def missed_day(*, day: date | str, now: datetime, settings: Settings | None = None) -> dict[str, int]:
@@ -69,7 +69,7 @@ def missed_between(
     by_event = _watchers(issues.values())
     looking = {name: _looking(settings, session, issue, after, before) for name, issue in issues.items()}
     struck = _struck(settings, issues, after, before, known_before)
-    found = [_why(rows, [looking[name] for name in by_event.get(str(event), ())])
+    found = [_why(rows, [looking[name] for about in (str(event), str(event).partition(".")[0]) for name in by_event.get(about, ())])
              for (event,), rows in struck.group_by("event", maintain_order=True)]  # fmt: skip
     if not found:
         return pl.DataFrame(schema=FOUND)
@@ -95,7 +95,7 @@ def trend(session: Session, last: date, *, weeks: int = 8) -> list[dict[str, Any
 
 
 def _watchers(issues: Iterable[Issue]) -> dict[str, list[str]]:
-    """Return for each "source.kind" (or issue, where its trouble is no single event) the issues that are about it."""
+    """Return for each "source.kind", whole source, or issue whose trouble is no single event, the issues about it."""
     found: dict[str, list[str]] = {}
     for issue in issues:
         for event in _events(issue):
@@ -137,6 +137,8 @@ def _looking(settings: Settings, session: Session, issue: Issue, after: datetime
     flags = pl.DataFrame(session.execute(asked).all(), schema={"customer_id": pl.String, "day": pl.Date}, orient="row")
     opened = pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone("UTC") + timedelta(days=1)
     flags = flags.select("customer_id", opens=opened, until=opened + life)
+    if any("." not in event and event != issue.name for event in _events(issue)):
+        return Looking(issue, flags, "nobody")
     states = set(session.scalars(select(Model.state).where(Model.issue == issue.name, Model.trained_on <= before.date())))
     untrained = any(kind.untrained(issue) for kind in kinds_of(settings, issue).values())
     if states & set(IN_USE) or flags.height or (untrained and "not_predictable" not in states):

@@ -135,7 +135,7 @@ def _drift(watched: Watched, stored: models.Stored) -> list[Look]:
     numbers = numbers_of(rows, stored.model.features)
     probability = stored.model.probability(numbers, _half(watched, rows))
     moved = population_stability(before["shares"], shares(np.array(before["edges"]), probability))
-    apart = standardized_differences(before["features"], numbers)
+    apart = standardized_differences(before["features"], before["rows"], numbers)
     most = dict(sorted(apart.items(), key=lambda each: -abs(each[1]))[:5])
     name, largest = next(iter(most.items()))
     return [

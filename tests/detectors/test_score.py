@@ -245,7 +245,7 @@ def test_a_flag_that_a_person_took_out_is_closed_and_its_customer_rests(play, se
         score(day)
 
     assert [f for f in flags(session) if f[0] == "a"] == [("a", 40, "trimmed", 41), ("a", 55, "open", None)]
-    assert [f for f in flags(session) if f[0] == "b"][0] == ("b", 40, "expired", 54)
+    assert next(f for f in flags(session) if f[0] == "b") == ("b", 40, "expired", 54)
 
 
 def test_what_a_cohort_is_expected_to_be_worth_stands_on_it(play, live, session):
