@@ -114,8 +114,6 @@ def test_the_daily_count_is_the_same_when_run_again_and_takes_in_what_came_late(
     late = pl.DataFrame({"customer_id": ["b"], "kind": ["lost"], "occurred_at": [datetime(2025, 2, 10, 3, tzinfo=UTC)]})
     live.write("billing", late, last=nth(43), name_of_id="late", recorded_at=datetime(2025, 2, 12, tzinfo=UTC))
 
-    live.close(nth(43))
-
     again = missed_day(day=nth(40), now=NOW, settings=settings)
     missed_day(day=nth(43), now=NOW, settings=settings)
 
