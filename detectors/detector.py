@@ -45,6 +45,12 @@ class Examples:
         return Examples(**{f.name: getattr(self, f.name) if f.name in whole else getattr(self, f.name)[chosen]
                            for f in fields(self)})  # fmt: skip
 
+    def and_also(self, later: "Examples") -> "Examples":
+        """Return these rows followed by `later` ones of the same days and features."""
+        whole = {"features", "cutoffs", "exposed"}
+        return Examples(**{f.name: getattr(self, f.name) if f.name in whole else
+                           np.concatenate([getattr(self, f.name), getattr(later, f.name)]) for f in fields(self)})  # fmt: skip
+
 
 class Model(Protocol):
     """A fitted detector of one issue."""

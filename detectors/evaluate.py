@@ -112,22 +112,29 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
 
 
 def logistic(odds: Values, struck: NDArray[np.bool_], weight: Values) -> tuple[float, float]:
-    """Return intercept and slope of the log-odds of being struck on `odds`, of greatest likelihood (Newton's method)."""
-    design = np.column_stack([np.ones_like(odds), odds])
-    beta = np.array([float(log_odds(np.average(struck, weights=weight))), 0.0])
+    """Return intercept and slope of the log-odds of being struck on `odds`, of greatest likelihood."""
+    intercept, slope = regress(odds[:, None], struck, weight)
+    return intercept, slope
+
+
+def regress(columns: Values, struck: NDArray[np.bool_], weight: Values) -> list[float]:
+    """Return intercept and slopes of the log-odds of being struck on `columns`, of greatest likelihood (Newton's method)."""
+    design = np.column_stack([np.ones(len(columns)), columns])
+    beta = np.zeros(design.shape[1])
+    beta[0] = float(log_odds(np.average(struck, weights=weight)))
     for _ in range(100):
         fitted = 1 / (1 + np.exp(-design @ beta))
-        hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(len(beta))
         step = np.linalg.solve(hessian, design.T @ (weight * (struck - fitted)))
-        while _surprise(design @ (beta + step), struck, weight) > _surprise(design @ beta, struck, weight) + 1e-12:
+        while surprise(design @ (beta + step), struck, weight) > surprise(design @ beta, struck, weight) + 1e-12:
             step = step / 2  # a full step may overshoot where some probabilities are extreme
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
-    return float(beta[0]), float(beta[1])
+    return [float(b) for b in beta]
 
 
-def _surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
+def surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
     """Return the mean negative log-likelihood of what happened."""
     return float(np.average(np.logaddexp(0, odds) - struck * odds, weights=weight))
 
