@@ -151,6 +151,7 @@ def in_threads(work: Any, times: int) -> list[Any]:
 
 @lru_cache(maxsize=1)
 def _thread_pools() -> Any:
+    import sklearn.ensemble  # noqa: F401  # its threads can be limited only once they are loaded
     from threadpoolctl import ThreadpoolController
 
     return ThreadpoolController()
