@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.calibration import Calibration, calibration_of
-from detectors.detector import Examples, Numbers, Probabilities
+from detectors.calibration import calibrated, calibration_of
+from detectors.detector import Examples, Model, Numbers, Probabilities
 
 FEW_ROWS = 40_000                 # up to which five sets of trees are worth their time
 TROUBLES_TO_CALIBRATE_ON = 400    # fewer on the later days: the earlier ones help out
@@ -57,17 +57,17 @@ class Grower(Protocol):
 
 
 @dataclass(frozen=True)
-class Boosted:
+class Boosted(Model):
     """Sets of trees, each blind to one group of contact units, and the calibration they share."""
 
     features: tuple[str, ...]
     grower: Grower
     sets: tuple[Any, ...]
-    calibration: Calibration
+    calibration: list[float]   # intercept, rising, falling
 
     def probability(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return each row's calibrated probability."""
-        return self.calibration.probability(self.odds(numbers, half))
+        return calibrated(self.calibration, self.odds(numbers, half))
 
     def odds(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return uncalibrated log-odds: of two sets the one blind to the row's half, of more their mean."""
@@ -90,13 +90,13 @@ class Boosted:
 
     def parts(self) -> dict[str, Any]:
         """Return the trees and the three numbers of the calibration."""
-        return {"trees": [self.grower.keep(trees) for trees in self.sets], "calibration": self.calibration.parts()}
+        return {"trees": [self.grower.keep(trees) for trees in self.sets], "calibration": list(self.calibration)}
 
 
 def restore(grower: Grower, features: tuple[str, ...], parts: dict[str, Any]) -> Boosted:
     """Return the model of stored parts."""
     sets = tuple(grower.restore(kept) for kept in parts["trees"])
-    return Boosted(features, grower, sets, Calibration(*parts["calibration"]))
+    return Boosted(features, grower, sets, list(parts["calibration"]))
 
 
 def fit(grower: Grower, shape: Shape, train: Examples, calibrate: Examples) -> Boosted:

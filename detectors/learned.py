@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from detectors import boosted
 from detectors.boosted import Boosted, Shape
-from detectors.detector import Examples, Numbers, Probabilities
+from detectors.detector import Detector, Examples, Numbers, Probabilities
 from detectors.issue import Issue
 from detectors.tuning import choose
 
@@ -41,19 +41,14 @@ class HistGrower:
         return kept
 
 
-class Learned:
+class Learned(Detector):
     """The kind of detector that learns; it flags nobody until enough trouble was seen."""
 
     name = "learned"
-    learns = True
 
     def fit(self, issue: Issue, train: Examples, calibrate: Examples) -> Boosted:
         """Choose how trees are grown on the days of `train`, grow them on all days, calibrate on those of `calibrate`."""
         return boosted.fit(GROWER, choose(GROWER, train), train, calibrate)
-
-    def untrained(self, issue: Issue) -> None:
-        """Return None: without examples there is nothing to say."""
-        return
 
     def restore(self, features: tuple[str, ...], parts: dict[str, Any]) -> Boosted:
         """Return the model of stored parts."""
