@@ -5,7 +5,7 @@ shape is tried on the first fold, the better half on the second, the best two on
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,7 +39,7 @@ def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) 
     losses: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
     left = list(losses)
     for number, fold in enumerate(folds(known)):
-        found = in_threads(lambda n, fold=fold: _loss(grower, shapes[left[n]], fold), len(left))  # type: ignore[misc]
+        found = in_threads(partial(_loss, grower, fold, [shapes[n] for n in left]), len(left))
         for place, loss in zip(left, found, strict=True):
             losses[place].append(loss)
         left = sorted(left, key=lambda n: float(np.mean(losses[n])))[: max(2, len(shapes) // 2 ** (number + 1))]
@@ -79,6 +79,6 @@ def _thinned(known: Examples, among: NDArray[np.bool_]) -> Examples:
     return Examples(**{**vars(part), "weight": weight[chosen]})
 
 
-def _loss(grower: Grower, shape: Shape, fold: Fold) -> float:
-    trees: Any = grower.grow(fold.learn.numbers, fold.learn.struck, fold.learn.weight, shape)
+def _loss(grower: Grower, fold: Fold, shapes: list[Shape], number: int) -> float:
+    trees = grower.grow(fold.learn.numbers, fold.learn.struck, fold.learn.weight, shapes[number])
     return surprise(grower.odds(trees, fold.judge.numbers), fold.judge.struck, fold.judge.weight)

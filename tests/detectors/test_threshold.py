@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.issue import Issue
-from detectors.threshold import days_until, level, usual_lags, worth
+from detectors.threshold import days_until, level, usual_lags
 
 EXPOSED = np.array([1000])
 PROBABILITY = np.linspace(0.001, 1, 1000)
