@@ -67,7 +67,7 @@ def average_precision(struck: NDArray[np.bool_], probability: Values, weight: Va
     found, shown = np.cumsum(hits)[last_of_tie], np.cumsum(w)[last_of_tie]
     if not len(found) or found[-1] == 0:
         return 0.0
-    return float(np.sum(np.diff(found, prepend=0.0) * found / shown) / found[-1])
+    return float(np.sum(np.diff(found, prepend=0.0) * found / np.maximum(shown, 1e-300)) / found[-1])
 
 
 def brier_skill(struck: NDArray[np.bool_], probability: Values, weight: Values) -> float:
