@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.bootstrap import RESAMPLES, area_under_curve, calibration_line, difference, interval
+from detectors.bootstrap import area_under_curve, calibration_line, difference, interval
 from detectors.detector import Probabilities
 from detectors.evaluate import average_precision, brier_skill, brier_skill_interval
 from detectors.issue import Issue
-from detectors.rivals import SIMPLE, TUNED
+from detectors.rivals import SIMPLE
 
 OURS = "this detector"
 EARLY_DAYS = (1, 7)
@@ -203,5 +203,3 @@ def _all(*values: float) -> list[float | None]:
 def _round(value: float | None) -> float | None:
     return None if value is None or np.isnan(value) else round(float(value), 4)
 
-
-__all__ = ["OURS", "RESAMPLES", "TUNED", "Backtested", "Flagged", "Rows", "best_simple"]

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.calibration import calibrated, calibration_of
-from detectors.detector import Examples, Model, Numbers, Probabilities
+from detectors.detector import Examples, Model, Numbers, Probabilities, drawn
+from detectors.evaluate import calibration_in_the_large, log_odds
 
 FEW_ROWS = 40_000                 # up to which five sets of trees are worth their time
-TROUBLES_TO_CALIBRATE_ON = 400    # fewer on the later days: the earlier ones help out
+ROWS_TO_CALIBRATE_ON = 200_000    # evenly along the days, when there are more
+TROUBLES_TO_SAY_HOW_HIGH = 100    # on the newest days; with fewer, all days say it
 
 
 @dataclass(frozen=True)
@@ -100,33 +102,35 @@ def restore(grower: Grower, features: tuple[str, ...], parts: dict[str, Any]) ->
 
 
 def fit(grower: Grower, shape: Shape, train: Examples, calibrate: Examples) -> Boosted:
-    """Grow the sets on all rows, and calibrate on those of `calibrate`, each as seen by the set blind to it.
+    """Grow the sets on all rows, and calibrate on rows as seen by the set blind to them.
 
-    The later days are learned from as well: a set that is blind to a contact unit has not seen its later days either.
+    The later days are learned from as well: a set that is blind to a contact unit has not seen its later days either. How
+    steep the calibration is comes from all days, how high it lies from those of `calibrate`, the newest.
     """
     known = train.and_also(calibrate)
     groups = 5 if len(known.struck) <= FEW_ROWS else 2
     group = known.unit % groups
     sets = in_threads(lambda g: _grown(grower, known, group != g, shape), groups)
-    later = np.arange(len(known.struck)) >= len(train.struck)
-    if known.struck[later].sum() < TROUBLES_TO_CALIBRATE_ON:
-        later[:] = True
-    odds, struck, weight = _blind_odds(grower, sets, known.of(later), group[later])
-    return Boosted(known.features, grower, tuple(sets), calibration_of(odds, struck, weight))
+    rows = drawn(np.arange(len(group)), ROWS_TO_CALIBRATE_ON, np.ones(len(group)))
+    blind, later = known.of_rows(rows), rows >= len(train.struck)
+    odds = _blind_odds(grower, sets, blind.numbers, group[rows])
+    calibration = calibration_of(odds, blind.struck, blind.weight)
+    if blind.struck[later].sum() >= TROUBLES_TO_SAY_HOW_HIGH:
+        said = calibrated(calibration, odds[later])
+        calibration[0] += calibration_in_the_large(log_odds(said), blind.struck[later], blind.weight[later])
+    return Boosted(known.features, grower, tuple(sets), calibration)
 
 
 def _grown(grower: Grower, known: Examples, among: NDArray[np.bool_], shape: Shape) -> Any:
     return grower.grow(known.numbers[among], known.struck[among], known.weight[among], shape)
 
 
-def _blind_odds(
-    grower: Grower, sets: list[Any], known: Examples, group: NDArray[np.int64]
-) -> tuple[Probabilities, NDArray[np.bool_], Probabilities]:
-    """Return log-odds, outcome and weight of rows, each asked of the set that is blind to its group."""
+def _blind_odds(grower: Grower, sets: list[Any], numbers: Numbers, group: NDArray[np.int64]) -> Probabilities:
+    """Return log-odds of rows, each asked of the set that is blind to its group."""
     odds = np.zeros(len(group))
-    for g, answer in enumerate(in_threads(lambda g: _odds_of(grower, sets[g], known.numbers[group == g]), len(sets))):
+    for g, answer in enumerate(in_threads(lambda g: _odds_of(grower, sets[g], numbers[group == g]), len(sets))):
         odds[group == g] = answer
-    return odds, known.struck, known.weight
+    return odds
 
 
 def _odds_of(grower: Grower, trees: Any, numbers: Numbers) -> Probabilities:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.evaluate import DRAWN, Values, average_precision, log_odds, regress
+from detectors.evaluate import DRAWN, Values, calibration_in_the_large, log_odds, regress
 
 RESAMPLES = 200
 Statistic = Callable[[NDArray[np.bool_], Values, Values], float]
@@ -64,22 +64,10 @@ def calibration_line(
     both = regress(odds[:, None], struck, weight)
     line = np.column_stack([np.ones(len(odds)), odds])
     slope = both[1], float(np.sqrt(_sandwich(line, line @ np.array(both), struck, weight, unit)[1, 1]))
-    shift = _shift(odds, struck, weight)
+    shift = calibration_in_the_large(odds, struck, weight)
     large = shift, float(np.sqrt(_sandwich(line[:, :1], odds + shift, struck, weight, unit)[0, 0]))
     return {name: [value, value - 1.96 * error, value + 1.96 * error]
             for name, (value, error) in (("slope", slope), ("intercept", large))}  # fmt: skip
-
-
-def _shift(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
-    """Return what to add to the log-odds so that as many are struck as said (Newton's method)."""
-    shift = 0.0
-    for _ in range(50):
-        p = 1 / (1 + np.exp(-(odds + shift)))
-        step = float((weight * (struck - p)).sum() / max((weight * p * (1 - p)).sum(), 1e-12))
-        shift += max(min(step, 1.0), -1.0)
-        if abs(step) < 1e-10:
-            break
-    return shift
 
 
 def _sandwich(design: Values, fitted: Values, struck: NDArray[np.bool_], weight: Values, unit: NDArray[np.int64]) -> Values:
@@ -90,5 +78,3 @@ def _sandwich(design: Values, fitted: Values, struck: NDArray[np.bool_], weight:
     by_unit = np.column_stack([np.bincount(at, column) for column in score.T])
     return bread @ (by_unit.T @ by_unit) @ bread
 
-
-__all__ = ["area_under_curve", "average_precision", "between", "calibration_line", "difference", "interval", "resamples"]

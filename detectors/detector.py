@@ -49,6 +49,10 @@ class Examples:
 
     def of(self, chosen: NDArray[np.bool_]) -> "Examples":
         """Return the chosen rows."""
+        return self.of_rows(np.flatnonzero(chosen))
+
+    def of_rows(self, chosen: NDArray[np.int64]) -> "Examples":
+        """Return the rows of these numbers, in this order."""
         whole = {"features", "cutoffs", "exposed"}
         return Examples(**{f.name: getattr(self, f.name) if f.name in whole else getattr(self, f.name)[chosen]
                            for f in fields(self)})  # fmt: skip

@@ -134,6 +134,18 @@ def regress(columns: Values, struck: NDArray[np.bool_], weight: Values) -> list[
     return [float(b) for b in beta]
 
 
+def calibration_in_the_large(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
+    """Return what to add to the log-odds so that as many are struck as said (Newton's method)."""
+    shift = 0.0
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(odds + shift)))
+        step = float((weight * (struck - p)).sum() / max((weight * p * (1 - p)).sum(), 1e-12))
+        shift += max(min(step, 1.0), -1.0)
+        if abs(step) < 1e-10:
+            break
+    return shift
+
+
 def surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
     """Return the mean negative log-likelihood of what happened."""
     return float(np.average(np.logaddexp(0, odds) - struck * odds, weights=weight))

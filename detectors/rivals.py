@@ -20,7 +20,7 @@ from detectors.tuning import choose
 SIMPLE = ("most recent trouble first", "most frequent first", "last value", "logistic regression")
 PLAIN, TUNED = "LightGBM untuned", "LightGBM tuned"
 LOOK_BACK_DAYS = 365
-ROWS_FOR_LOGISTIC = 60_000
+ROWS_FOR_LOGISTIC = 30_000
 
 
 @dataclass(frozen=True)

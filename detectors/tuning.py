@@ -75,7 +75,7 @@ def _thinned(known: Examples, among: NDArray[np.bool_]) -> Examples:
             weight[kept] *= known.weight[mine].sum() / max(known.weight[kept].sum(), 1e-300)
         rows.append(kept)
     chosen = np.sort(np.concatenate(rows))
-    part = known.of(chosen)
+    part = known.of_rows(chosen)
     return Examples(**{**vars(part), "weight": weight[chosen]})
 
 
