@@ -59,9 +59,10 @@ class Examples:
 
     def and_also(self, later: "Examples") -> "Examples":
         """Return these rows followed by `later` ones of the same days and features."""
-        whole = {"features", "cutoffs", "exposed"}
-        return Examples(**{f.name: getattr(self, f.name) if f.name in whole else
-                           np.concatenate([getattr(self, f.name), getattr(later, f.name)]) for f in fields(self)})  # fmt: skip
+        whole = ("features", "cutoffs", "exposed")
+        rows: dict[str, Any] = {f.name: np.concatenate([getattr(self, f.name), getattr(later, f.name)])
+                                for f in fields(self) if f.name not in whole}  # fmt: skip
+        return replace(self, **rows)
 
     def seeing(self, names: Sequence[str]) -> "Examples":
         """Return the same rows with only the named features."""
