@@ -20,6 +20,7 @@ VERBS = (
     "pull",
     "features",
     "train",
+    "backtest",
     "detect",
     "models",
     "missed",

@@ -49,9 +49,20 @@ class Examples:
 
     def of(self, chosen: NDArray[np.bool_]) -> "Examples":
         """Return the chosen rows."""
+        return self.of_rows(np.flatnonzero(chosen))
+
+    def of_rows(self, chosen: NDArray[np.int64]) -> "Examples":
+        """Return the rows of these numbers, in this order."""
         whole = {"features", "cutoffs", "exposed"}
         return Examples(**{f.name: getattr(self, f.name) if f.name in whole else getattr(self, f.name)[chosen]
                            for f in fields(self)})  # fmt: skip
+
+    def and_also(self, later: "Examples") -> "Examples":
+        """Return these rows followed by `later` ones of the same days and features."""
+        whole = ("features", "cutoffs", "exposed")
+        rows: dict[str, Any] = {f.name: np.concatenate([getattr(self, f.name), getattr(later, f.name)])
+                                for f in fields(self) if f.name not in whole}  # fmt: skip
+        return replace(self, **rows)
 
     def seeing(self, names: Sequence[str]) -> "Examples":
         """Return the same rows with only the named features."""

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from detectors.boosted import in_threads
+from detectors.calibration import calibrated, calibration_of
 from detectors.detector import Detector, Examples, Model, Numbers, Probabilities, drawn
 from detectors.evaluate import log_odds
 from detectors.issue import Issue
-from detectors.learned import calibrated, calibration_of
 
 ROWS_TO_LEARN_FROM = 12_000  # a half, before each is repeated for the stretches it lived through
 TREES = {"learning_rate": 0.12, "max_leaf_nodes": 10, "min_samples_leaf": 40, "l2_regularization": 5.0, "max_bins": 63,
@@ -82,7 +83,7 @@ class Hazard(Detector):
     def fit(self, issue: Issue, train: Examples, calibrate: Examples) -> Survival:
         """Learn each half's hazards on `train`, the calibration on the later days of `calibrate`."""
         edges = np.linspace(issue.gap_days, issue.gap_days + issue.horizon_days, self.stretches + 1)
-        trees = tuple(self._grow(train, np.flatnonzero(train.half != h), edges) for h in (0, 1))
+        trees = in_threads(lambda h: self._grow(train, np.flatnonzero(train.half != h), edges), 2)
         raw = Survival(train.features, tuple(map(float, edges)), (trees[0], trees[1]), None)
         odds = log_odds(raw.strikes(calibrate.numbers, calibrate.half).sum(axis=1))
         calibration = calibration_of(odds, calibrate.struck, calibrate.weight)

@@ -24,7 +24,7 @@ from detectors.detector import Detector, Model, Numbers
 from feature_store.feature import declaration
 from feature_store.feature_set import FeatureSet
 
-LIBRARIES = ("scikit-learn", "skops", "numpy")
+LIBRARIES = ("scikit-learn", "lightgbm", "skops", "numpy")
 GOLDEN_ROWS = 20
 TOLERANCE = 1e-6
 TRUSTED = [  # what a stored model may be made of beyond the plain types that skops knows

@@ -74,7 +74,7 @@ def flag_day(vectors: str, *, day: date | str, now: datetime, settings: Settings
             return int(done["opened"])
         replay, days = lake.is_replay(settings, day), _days_since_last(session, day)
         scoring = Scoring(settings, session, day, now, rows, frozen, replay, days, shared_units(session))
-        opened = {name: _flag_issue(scoring, issue) for name, issue in issues.items()}
+        opened = {name: flag_issue(scoring, issue) for name, issue in issues.items()}
         total = sum(opened.values())
         mark_done(session, day, STEP, now=now, counts={"opened": total, "issues": opened, "replay": replay})
     return total
@@ -85,7 +85,7 @@ def _days_since_last(session: Session, day: date) -> int:
     return max((day - last).days, 1) if last else 1
 
 
-def _flag_issue(scoring: Scoring, issue: Issue) -> int:
+def flag_issue(scoring: Scoring, issue: Issue) -> int:
     """Close and open one issue's flags; return how many were opened."""
     check_features(scoring.settings, issue, scoring.frozen.names)
     close(scoring, issue)

@@ -70,7 +70,7 @@ def train_all(*, day: date | str, now: datetime, settings: Settings | None = Non
     for issue in issues.values():
         check_features(settings, issue, frozen.names)
     kept = lru_cache(maxsize=None)(lambda cutoff: vectors(settings, cutoff, frozen.version))
-    training = Training(settings, day, now, frozen, _first_day(settings, day), kept)
+    training = Training(settings, day, now, frozen, first_day(settings, day), kept)
     with sessions(settings).begin() as session:
         found = [fact for issue in issues.values() for fact in train_issue(session, training, issue)]
         mark_done(session, day, STEP, now=now, counts={"issues": found})
@@ -86,7 +86,7 @@ def train_latest(*, now: datetime, settings: Settings | None = None) -> list[dic
     return train_all(day=closed, now=now, settings=settings)
 
 
-def _first_day(settings: Settings, day: date) -> date:
+def first_day(settings: Settings, day: date) -> date:
     """Return the day from which there is enough past to learn from: some weeks after the first event of any source."""
     names = [name for name, source in load_sources(settings).items() if source.role != "customers"]
     seen = roster(settings, names, moment_after(day)).select(pl.col(names).min()) if names else pl.DataFrame()

@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from detectors.calibration import base_rate_alone, calibrated, calibration_of
 from detectors.detector import Detector, Examples, Model, Numbers, Probabilities, drawn
-from detectors.evaluate import log_odds
 from detectors.issue import Issue
-from detectors.learned import calibrated, calibration_of
 
 PEERS = 20_000           # customers at risk on past days whom everybody is held against
 GRID = 1_000             # quantiles kept of them: nothing counts as rarer than one in so many
@@ -107,7 +106,7 @@ class UnusualCustomers(Detector):
         score = np.concatenate([blank.score(e.numbers[:, at]) for e in known])
         struck, weight = (np.concatenate([getattr(e, name) for e in known]) for name in ("struck", "weight"))
         if not struck.any() or struck.all():
-            return {"intercept": float(log_odds(np.average(struck, weights=weight))), "slope": 0.0}
+            return base_rate_alone(struck, weight)
         return calibration_of(score, struck, weight)
 
     def restore(self, features: tuple[str, ...], parts: dict[str, Any]) -> Unusual:
