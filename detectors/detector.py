@@ -1,18 +1,26 @@
 """What a detector is: named features in, a calibrated probability that one issue strikes out, and what moved it.
 
-A kind of detector is one file with one constant DETECTOR. It turns labelled examples into a model; the model is plain
-parts (numbers, and estimators that skops can store), so that it can be kept, checked and loaded again.
+A kind of detector is one file with one constant DETECTOR, a scikit-learn estimator whose parameters are what an issue's
+file may tune. It turns labelled examples into a model; the model is plain parts (numbers, and estimators that skops can
+store), so that it can be kept, checked and loaded again.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from datetime import date
-from typing import Any, Protocol
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
+from pydantic import ValidationError, create_model
+from sklearn.base import BaseEstimator, clone
 
+from core.errors import ConfigError, unknown_name
+from core.settings import Settings
+from core.strict import Strict
+from detectors.condition import parse
 from detectors.issue import Issue
 from feature_store.fingerprints import fingerprint
 
@@ -41,9 +49,27 @@ class Examples:
 
     def of(self, chosen: NDArray[np.bool_]) -> "Examples":
         """Return the chosen rows."""
+        return self.of_rows(np.flatnonzero(chosen))
+
+    def of_rows(self, chosen: NDArray[np.int64]) -> "Examples":
+        """Return the rows of these numbers, in this order."""
         whole = {"features", "cutoffs", "exposed"}
         return Examples(**{f.name: getattr(self, f.name) if f.name in whole else getattr(self, f.name)[chosen]
                            for f in fields(self)})  # fmt: skip
+
+    def and_also(self, later: "Examples") -> "Examples":
+        """Return these rows followed by `later` ones of the same days and features."""
+        whole = ("features", "cutoffs", "exposed")
+        rows: dict[str, Any] = {f.name: np.concatenate([getattr(self, f.name), getattr(later, f.name)])
+                                for f in fields(self) if f.name not in whole}  # fmt: skip
+        return replace(self, **rows)
+
+    def seeing(self, names: Sequence[str]) -> "Examples":
+        """Return the same rows with only the named features."""
+        if list(names) == list(self.features):
+            return self
+        at = [self.features.index(name) for name in names]
+        return replace(self, features=tuple(names), numbers=np.ascontiguousarray(self.numbers[:, at]))
 
 
 class Model(Protocol):
@@ -63,28 +89,75 @@ class Model(Protocol):
         """Return what the model is made of, for storing."""
         ...
 
+    def days_until(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities | None:
+        """Return each row's expected days until it hurts, if it does within the horizon; None where the kind cannot tell."""
+        return None
 
-class Detector(Protocol):
-    """A kind of detector. `learns`: it needs examples before it can flag at all."""
+    def said(self, customer: Mapping[str, Any]) -> list[str]:
+        """Return what the detector itself says of a customer's row, before the sentences about the features."""
+        return []
 
-    name: str
-    learns: bool
+    @property
+    def proven(self) -> bool:
+        """Whether past cases were enough to know how often it is right."""
+        return True
+
+
+class Detector(BaseEstimator):
+    """A kind of detector. `learns`: it needs examples before it can flag at all.
+
+    Its parameters are those of its `__init__`, read from the issue's file as `[detectors.<kind>]`.
+    """
+
+    name: ClassVar[str]
+    learns: ClassVar[bool] = True
 
     def fit(self, issue: Issue, train: Examples, calibrate: Examples) -> Model:
         """Learn from `train`, and from the later days of `calibrate` how sure to be."""
-        ...
-
-    def __hash__(self) -> int:
-        """Tell kinds apart; each is one object a process."""
-        ...
+        raise NotImplementedError
 
     def untrained(self, issue: Issue) -> Model | None:
         """Return the model that needs no examples, or None when there is none."""
-        ...
+        return None
 
     def restore(self, features: tuple[str, ...], parts: dict[str, Any]) -> Model:
         """Return the model that `parts` came from."""
-        ...
+        raise NotImplementedError
+
+    def looks_at(self) -> dict[str, tuple[str, ...]]:
+        """Return, per parameter, the names of the features it was told to look at."""
+        return {}
+
+    def signs(self, settings: Settings, moment: datetime) -> pl.DataFrame | None:
+        """Return customer_id and own columns as known at a moment, where the vectors do not say enough; else None."""
+        return None
+
+    def check(self, where: str, issue: Issue) -> None:
+        """Raise ConfigError that starts with `where` when the parameters do not fit together or the issue."""
+
+    def tuned(self, where: str, stated: Mapping[str, Any]) -> Self:
+        """Return the kind with parameters from a file; raise ConfigError that names file, key and the nearest valid one."""
+        known = inspect.signature(type(self).__init__).parameters.values()
+        shape = {p.name: (p.annotation, p.default) for p in known if p.name != "self" and p.kind is not p.VAR_POSITIONAL
+                 and p.kind is not p.VAR_KEYWORD}  # fmt: skip
+        for key in stated:
+            if key not in shape:
+                raise ConfigError(unknown_name(where, "key", key, shape))
+        try:
+            read: Any = create_model(type(self).__name__, __base__=Strict, **shape)(**stated)  # type: ignore[call-overload]
+        except ValidationError as error:
+            problem = error.errors()[0]
+            key = ".".join(str(part) for part in problem["loc"])
+            raise ConfigError(f"{where}.{key}: {problem['msg']}, got {problem['input']!r}.") from error
+        return clone(self).set_params(**{key: getattr(read, key) for key in stated})
+
+
+def conditions(where: str, texts: Sequence[str]) -> tuple[str, ...]:
+    """Return the features that written conditions are about; raise ConfigError for one that cannot be read."""
+    try:
+        return tuple(parse(text).feature for text in texts)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}.") from error
 
 
 def numbers_of(vectors: pl.DataFrame, features: Sequence[str]) -> Numbers:

@@ -67,7 +67,7 @@ def average_precision(struck: NDArray[np.bool_], probability: Values, weight: Va
     found, shown = np.cumsum(hits)[last_of_tie], np.cumsum(w)[last_of_tie]
     if not len(found) or found[-1] == 0:
         return 0.0
-    return float(np.sum(np.diff(found, prepend=0.0) * found / shown) / found[-1])
+    return float(np.sum(np.diff(found, prepend=0.0) * found / np.maximum(shown, 1e-300)) / found[-1])
 
 
 def brier_skill(struck: NDArray[np.bool_], probability: Values, weight: Values) -> float:
@@ -112,22 +112,41 @@ def calibration_slope(struck: NDArray[np.bool_], probability: Values, weight: Va
 
 
 def logistic(odds: Values, struck: NDArray[np.bool_], weight: Values) -> tuple[float, float]:
-    """Return intercept and slope of the log-odds of being struck on `odds`, of greatest likelihood (Newton's method)."""
-    design = np.column_stack([np.ones_like(odds), odds])
-    beta = np.array([float(log_odds(np.average(struck, weights=weight))), 0.0])
+    """Return intercept and slope of the log-odds of being struck on `odds`, of greatest likelihood."""
+    intercept, slope = regress(odds[:, None], struck, weight)
+    return intercept, slope
+
+
+def regress(columns: Values, struck: NDArray[np.bool_], weight: Values) -> list[float]:
+    """Return intercept and slopes of the log-odds of being struck on `columns`, of greatest likelihood (Newton's method)."""
+    design = np.column_stack([np.ones(len(columns)), columns])
+    beta = np.zeros(design.shape[1])
+    beta[0] = float(log_odds(np.average(struck, weights=weight)))
     for _ in range(100):
         fitted = 1 / (1 + np.exp(-design @ beta))
-        hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(2)
+        hessian = (design * (weight * fitted * (1 - fitted))[:, None]).T @ design + 1e-9 * np.eye(len(beta))
         step = np.linalg.solve(hessian, design.T @ (weight * (struck - fitted)))
-        while _surprise(design @ (beta + step), struck, weight) > _surprise(design @ beta, struck, weight) + 1e-12:
+        while surprise(design @ (beta + step), struck, weight) > surprise(design @ beta, struck, weight) + 1e-12:
             step = step / 2  # a full step may overshoot where some probabilities are extreme
         beta = beta + step
         if np.abs(step).max() < 1e-8:
             break
-    return float(beta[0]), float(beta[1])
+    return [float(b) for b in beta]
 
 
-def _surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
+def calibration_in_the_large(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
+    """Return what to add to the log-odds so that as many are struck as said (Newton's method)."""
+    shift = 0.0
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-(odds + shift)))
+        step = float((weight * (struck - p)).sum() / max((weight * p * (1 - p)).sum(), 1e-12))
+        shift += max(min(step, 1.0), -1.0)
+        if abs(step) < 1e-10:
+            break
+    return shift
+
+
+def surprise(odds: Values, struck: NDArray[np.bool_], weight: Values) -> float:
     """Return the mean negative log-likelihood of what happened."""
     return float(np.average(np.logaddexp(0, odds) - struck * odds, weights=weight))
 

@@ -72,7 +72,7 @@ def collect(
     parts: list[dict[str, np.ndarray]] = []
     for number, (cutoff, moment) in enumerate(zip(cutoffs, moments, strict=True)):
         rows = at_risk(settings, issue, vectors(cutoff))
-        features = features or [name for name in rows.columns if name not in ("customer_id", "as_of")]
+        features = features or [name for name, kind in rows.schema.items() if kind.is_numeric()]
         units = contact_units(rows["customer_id"], shared)
         labels = label(issue, rows["customer_id"], struck, moment)
         hit, weight = labels["struck"].to_numpy(), told.weights(issue, units, moment).to_numpy().copy()

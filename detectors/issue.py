@@ -21,7 +21,7 @@ FORMS = ({"event"}, {"any_of"}, {"absent_for_days", "source"}, {"count_at_least"
 class Trouble(Strict):
     """The events that mark the trouble, in exactly one of four forms; `where` narrows them by their columns' values.
 
-    `event` or `any_of`: it strikes at the event. `count_at_least` n of `event` `within_days`: at the n-th.
+    `event` or `any_of` ("source.kind", or a bare source for all its kinds): it strikes at the event. `count_at_least` n of `event` `within_days`: at the n-th.
     `absent_for_days` n from `source`: when the silence after an event reaches n days.
     """
 
@@ -53,10 +53,14 @@ class Trouble(Strict):
 
 
 class RuleOf(Strict):
-    """A rule's conditions, all of which must hold, and the words that say so to a person."""
+    """A rule's conditions, all of which must hold, and the words that say so to a person.
+
+    `stand_by`: act on it even while past cases do not show that it has skill.
+    """
 
     when: tuple[str, ...] = Field(min_length=1)
     reason: str
+    stand_by: bool = False
 
 
 class Value(Strict):
@@ -73,7 +77,10 @@ class Value(Strict):
 
 
 class Issue(Strict):
-    """One kind of trouble; `name` is the file's."""
+    """One kind of trouble; `name` is the file's.
+
+    Which kinds of detector watch it: `detector = "learned"`, or several, each tuned in a table [detectors.<kind>].
+    """
 
     name: str
     description: str
@@ -81,6 +88,7 @@ class Issue(Strict):
     horizon_days: int = Field(ge=1)
     capacity: float = Field(gt=0)                   # flags a day
     detector: str = "learned"
+    detectors: dict[str, dict[str, Any]] = Field(default_factory=dict)
     at_risk: tuple[str, ...] = ()
     trouble: Trouble
     rule: RuleOf | None = None
@@ -103,6 +111,14 @@ class Issue(Strict):
         return rule
 
     @property
+    def watching(self) -> dict[str, dict[str, Any]]:
+        """The kinds of detector that watch it, with what the file tunes of each."""
+        stated = dict(self.detectors) or {self.detector: {}}
+        if self.rule and "rule" in stated:
+            stated["rule"] = self.rule.model_dump(exclude_unset=True)
+        return stated
+
+    @property
     def lifetime_days(self) -> int:
         """After how many days an open flag expires: unless stated, when its trouble's window has passed."""
         return self.expires_days or self.gap_days + self.horizon_days
@@ -117,11 +133,6 @@ class Issue(Strict):
         """The conditions under which a customer is at risk."""
         return tuple(parse(text) for text in self.at_risk)
 
-    @property
-    def rule_when(self) -> tuple[Condition, ...]:
-        """The conditions under which the rule flags."""
-        return tuple(parse(text) for text in self.rule.when) if self.rule else ()
-
 
 def load_issues(settings: Settings) -> dict[str, Issue]:
     """Return every issue of the configuration by name. Raise ConfigError that names file, key and fix."""
@@ -133,15 +144,6 @@ def load_issues(settings: Settings) -> dict[str, Issue]:
     return issues
 
 
-def check_features(settings: Settings, issue: Issue, features: list[str]) -> None:
-    """Raise ConfigError, naming file, key and the nearest feature, for a condition on one that does not exist."""
-    file = settings.folder / "issues" / f"{issue.name}.toml"
-    keyed: dict[str, Any] = {"at_risk": issue.exposed_when, "rule.when": issue.rule_when}
-    for key, conditions in keyed.items():
-        for number, condition in enumerate(conditions):
-            condition.check(f"{file}: {key}[{number}]", features)
-
-
 @lru_cache(maxsize=256)
 def _load(file: Path, changed: int) -> Issue:
     return load_toml(file, Issue, name=file.stem)
@@ -149,14 +151,23 @@ def _load(file: Path, changed: int) -> Issue:
 
 def _check(file: Path, issue: Issue, sources: dict[str, Source]) -> None:
     kinds = discover(detectors, "DETECTOR")
-    if issue.detector not in kinds:
-        raise ConfigError(unknown_name(f"{file}: detector", "detector", issue.detector, kinds))
-    if (issue.rule is None) == (issue.detector == "rule"):
-        fix = "Add a [rule] with when and reason." if issue.rule is None else "Say detector = \"rule\", or drop [rule]."
-        given = "given" if issue.rule else "missing"
-        raise ConfigError(f"{file}: detector is {issue.detector!r} and [rule] is {given}. {fix}")
+    if issue.detectors and "detector" in issue.model_fields_set:
+        raise ConfigError(f"{file}: detector is {issue.detector!r} and [detectors] is given as well. Keep one of the two.")
+    for name in issue.watching:
+        if name not in kinds:
+            where = f"{file}: detectors" if issue.detectors else f"{file}: detector"
+            raise ConfigError(unknown_name(where, "detector", name, kinds))
+    if issue.rule is not None and "rule" not in issue.watching:
+        raise ConfigError(f"{file}: detector is {issue.detector!r} and [rule] is given. "
+                          "Say detector = \"rule\", or drop [rule].")  # fmt: skip
+    if issue.rule is not None and issue.detectors.get("rule"):
+        raise ConfigError(f"{file}: [rule] and [detectors.rule] both say what the rule is. Keep one of the two.")
+    for name, stated in issue.watching.items():
+        where = f"{file}: detectors.{name}" if name in issue.detectors else f"{file}: {name}"
+        kinds[name].tuned(where, stated).check(where, issue)
     for name in issue.trouble.events:
-        _check_event(f"{file}: trouble", name, bool(issue.trouble.source), sources)
+        whole = bool(issue.trouble.source) or (bool(issue.trouble.any_of) and "." not in name)
+        _check_event(f"{file}: trouble", name, whole, sources)
 
 
 def _check_event(where: str, name: str, whole_source: bool, sources: dict[str, Source]) -> None:

@@ -24,7 +24,7 @@ from detectors.detector import Detector, Model, Numbers
 from feature_store.feature import declaration
 from feature_store.feature_set import FeatureSet
 
-LIBRARIES = ("scikit-learn", "skops", "numpy")
+LIBRARIES = ("scikit-learn", "lightgbm", "skops", "numpy")
 GOLDEN_ROWS = 20
 TOLERANCE = 1e-6
 TRUSTED = [  # what a stored model may be made of beyond the plain types that skops knows
@@ -55,7 +55,7 @@ def store(settings: Settings, model: Model, card: dict[str, Any], frozen: Featur
     card = {
         **card,
         "feature_set": frozen.version,
-        "features": [listed[name] for name in model.features],
+        "features": [listed.get(name, {"name": name, "sign": card["detector"]}) for name in model.features],
         "libraries": {name: version(name) for name in LIBRARIES},
         "golden": _golden(model, sample),
     }
@@ -92,14 +92,20 @@ def load(settings: Settings, sha: str, detector: Detector, frozen: FeatureSet) -
 
 def fits(settings: Settings, sha: str, frozen: FeatureSet) -> bool:
     """Whether every feature of a stored model is in a feature set and computed the same way."""
+    card = card_of(settings, sha)
+    return card is not None and not _differing(card, frozen)
+
+
+def card_of(settings: Settings, sha: str) -> dict[str, Any] | None:
+    """Return what a stored model's card says, or None where there is no such model."""
     card = settings.root.joinpath("models", sha, "card.json")
-    return card.exists() and not _differing(json.loads(card.read_text()), frozen)
+    return json.loads(card.read_text()) if card.exists() else None
 
 
 def _differing(card: dict[str, Any], frozen: FeatureSet) -> list[str]:
     given = {f.name: json.loads(json.dumps(declaration(f))) for f in frozen.features}
     return [f"feature {f['name']!r} {'is defined differently' if f['name'] in given else 'does not exist'}"
-            for f in card["features"] if given.get(f["name"]) != f]  # fmt: skip
+            for f in card["features"] if "sign" not in f and given.get(f["name"]) != f]  # fmt: skip
 
 
 @lru_cache(maxsize=64)

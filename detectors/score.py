@@ -11,21 +11,22 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import case, func, or_, select, update
 from sqlalchemy.orm import Session
 
-import detectors
 from core.clock import as_day, moment_after
 from core.errors import ModelError
-from core.registry import discover
 from core.settings import Settings, current
 from detectors import explain, models
-from detectors.detector import Detector, Model, numbers_of, unit_code
+from detectors.champion import IN_USE
+from detectors.choose import Chosen, Ready, Seen, choose
+from detectors.detector import Detector, numbers_of, unit_code
 from detectors.examples import at_risk
 from detectors.intervened import contact_units, shared_units
-from detectors.issue import Issue, check_features, load_issues
-from detectors.threshold import days_until
+from detectors.issue import Issue, load_issues
+from detectors.threshold import Level, lowest, worth
 from detectors.trouble import strikes
+from detectors.watching import check_features, kinds_of, with_signs
 from feature_store import lake
 from feature_store.build import feature_set_of, read
 from feature_store.feature_set import FeatureSet
@@ -61,16 +62,6 @@ class Scoring:
         return moment_after(self.day)
 
 
-@dataclass(frozen=True)
-class Ready:
-    """A detector in use: its model, the level from which it flags, and the usual lags."""
-
-    model: Model
-    flag_at: float
-    sha: str | None
-    lags: list[dict[str, Any]]
-
-
 def flag_day(vectors: str, *, day: date | str, now: datetime, settings: Settings | None = None) -> int:
     """Score every issue on the day's vectors (the path that build_day returned); return how many flags were opened."""
     settings, day = settings or current(), as_day(day)
@@ -83,7 +74,7 @@ def flag_day(vectors: str, *, day: date | str, now: datetime, settings: Settings
             return int(done["opened"])
         replay, days = lake.is_replay(settings, day), _days_since_last(session, day)
         scoring = Scoring(settings, session, day, now, rows, frozen, replay, days, shared_units(session))
-        opened = {name: _flag_issue(scoring, issue) for name, issue in issues.items()}
+        opened = {name: flag_issue(scoring, issue) for name, issue in issues.items()}
         total = sum(opened.values())
         mark_done(session, day, STEP, now=now, counts={"opened": total, "issues": opened, "replay": replay})
     return total
@@ -94,27 +85,33 @@ def _days_since_last(session: Session, day: date) -> int:
     return max((day - last).days, 1) if last else 1
 
 
-def _flag_issue(scoring: Scoring, issue: Issue) -> int:
+def flag_issue(scoring: Scoring, issue: Issue) -> int:
     """Close and open one issue's flags; return how many were opened."""
     check_features(scoring.settings, issue, scoring.frozen.names)
     close(scoring, issue)
-    ready = in_use(scoring, issue)
-    if ready is None:
+    ready = [one for kind in kinds_of(scoring.settings, issue).values() if (one := in_use(scoring, issue, kind))]
+    if not ready:
         return 0
-    rows = at_risk(scoring.settings, issue, scoring.vectors)
-    chosen = _choose(scoring, issue, ready, rows)
-    flags = _flags(scoring, issue, ready, rows, chosen)
+    rows = at_risk(scoring.settings, issue, with_signs(scoring.settings, [r.kind for r in ready], scoring.vectors))
+    seen = Seen(rows, unit_code(contact_units(rows["customer_id"], scoring.shared)) & 1)
+    chosen = choose(issue, ready, seen, _flagged_or_resting(scoring, issue), most=round(issue.capacity * scoring.days))
+    flags = _flags(scoring, issue, chosen, seen)
     columns = list(flags[0]) if flags else []
     new = copy_once(scoring.session, Flag, columns, (list(f.values()) for f in flags),
                     key=["customer_id", "issue", "day"]) if flags else 0  # fmt: skip
     if new:
-        _form_cohort(scoring, issue, ready, flags)
+        _form_cohort(scoring, issue, ready, chosen)
     return new
 
 
 def close(scoring: Scoring, issue: Issue) -> None:
-    """Close the open flags the trouble has struck since, and those whose time has passed; replays only on a replay."""
+    """Close the open flags the trouble has struck since, those whose time has passed, and those a person took out.
+
+    Replays only on a replay.
+    """
     day, session = scoring.day, scoring.session
+    if not scoring.replay:
+        _set(session, _trimmed(session, issue), "trimmed", day)
     if not scoring.replay:  # nobody may act on a past day's flag, and it must not keep a real one from being opened
         _set(session, select(Flag.id).where(Flag.issue == issue.name, Flag.state == "open", Flag.replay), "expired", day)
     mine = (Flag.issue == issue.name, Flag.state == "open", Flag.replay == scoring.replay, Flag.day < day)
@@ -130,96 +127,100 @@ def close(scoring: Scoring, issue: Issue) -> None:
     _set(session, sorted(old), "expired", day)
 
 
+def _trimmed(session: Session, issue: Issue) -> list[int]:
+    """Return the flags taken out of their cohorts by a person."""
+    cohorts = select(Cohort.trimmed).where(Cohort.issue == issue.name, func.jsonb_array_length(Cohort.trimmed) > 0)
+    return sorted(int(flag) for trimmed in session.scalars(cohorts) for flag in trimmed)
+
+
 def _set(session: Session, ids: Any, state: str, day: date) -> None:
-    session.execute(update(Flag).where(Flag.id.in_(ids)).values(state=state, closed_on=day))
+    here = (Flag.id.in_(ids), Flag.state == "open")
+    session.execute(update(Flag).where(*here).values(state=state, closed_on=day))
 
 
-def in_use(scoring: Scoring, issue: Issue) -> Ready | None:
-    """Return the issue's detector as of the day, or None when it has none (yet); a replay takes the one of its time."""
-    detector: Detector = discover(detectors, "DETECTOR")[issue.detector]
-    of_issue = (ModelRow.issue == issue.name, ModelRow.detector == detector.name, ModelRow.trained_on <= scoring.day)
-    states = ("champion", "retired", "not_predictable") if scoring.replay else ("champion",)
-    newest = select(ModelRow).where(*of_issue, ModelRow.state.in_(states)).order_by(ModelRow.trained_on.desc(), ModelRow.sha)
+def in_use(scoring: Scoring, issue: Issue, kind: Detector) -> Ready | None:
+    """Return an issue's detector of a kind as of the day, or None when it has none (yet); a replay takes the one of its time."""
+    of_issue = (ModelRow.issue == issue.name, ModelRow.detector == kind.name, ModelRow.trained_on <= scoring.day)
+    states = (*IN_USE, "not_predictable", *(("retired",) if scoring.replay else ()))
+    in_use_first = case((ModelRow.state.in_(IN_USE) & (not scoring.replay), 0), else_=1)
+    newest = select(ModelRow).where(*of_issue, ModelRow.state.in_(states))
+    newest = newest.order_by(in_use_first, ModelRow.trained_on.desc(), ModelRow.sha)
     row = scoring.session.scalars(newest.limit(1)).first()
     if row is None:
-        model = detector.untrained(issue)
-        floor = max(1e-6, issue.value.break_even if issue.value else 0.0)
-        return None if model is None else Ready(model, floor, None, [])
+        model = kind.untrained(issue)
+        return None if model is None else Ready(kind, model, lowest(issue, 1e-6), None, [])
     if row.state == "not_predictable":
         return None
-    stored = models.load(scoring.settings, row.sha, detector, scoring.frozen)
-    return Ready(stored.model, row.flag_at, row.sha, stored.card["lags"])
-
-
-@dataclass(frozen=True)
-class Chosen:
-    """The customers to flag, most probable first: their places among the rows, probabilities, numbers and halves."""
-
-    places: np.ndarray
-    probability: np.ndarray
-    numbers: np.ndarray
-    half: np.ndarray
-
-
-def _choose(scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame) -> Chosen:
-    """Take the most probable customers at or above the level who are not flagged already, as many as capacity allows."""
-    numbers = numbers_of(rows, ready.model.features)
-    half = unit_code(contact_units(rows["customer_id"], scoring.shared)) & 1
-    probability = ready.model.probability(numbers, half)
-    spoken_for = _flagged_or_resting(scoring, issue)
-    eligible = np.flatnonzero((probability >= ready.flag_at) & ~rows["customer_id"].is_in(spoken_for).to_numpy())
-    ids = rows["customer_id"].to_numpy()[eligible]
-    most = round(issue.capacity * scoring.days)
-    places = eligible[np.lexsort((ids, -probability[eligible]))][:most]
-    return Chosen(places, probability[places], numbers[places], half[places])
+    stored = models.load(scoring.settings, row.sha, kind, scoring.frozen)
+    return Ready(kind, stored.model, Level(row.flag_at, row.scores.get("set_by", "")), row.sha, stored.card["lags"])
 
 
 def _flagged_or_resting(scoring: Scoring, issue: Issue) -> list[str]:
-    """Return customers with an open flag of the issue, or with one that expired less than an episode ago."""
+    """Return customers with an open flag of the issue, or with one that expired or was taken out less than an episode ago."""
     rested = scoring.day - timedelta(days=issue.rest_days)
-    resting = (Flag.state == "expired") & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
+    resting = Flag.state.in_(("expired", "trimmed")) & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
     here = (Flag.issue == issue.name, or_(Flag.state == "open", resting & (Flag.replay == scoring.replay)))
     return list(scoring.session.scalars(select(Flag.customer_id).where(*here)))
 
 
-def _flags(scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame, chosen: Chosen) -> list[dict[str, Any]]:
-    """Return the new flags as ledger rows, each with its reasons."""
-    why = _reasons(scoring, issue, ready, rows, chosen)
-    ids = rows["customer_id"].to_list()
-    return [
-        {"customer_id": ids[place], "issue": issue.name, "day": scoring.day, "probability": round(float(p), 6),
-         "days_until": days_until(issue, ready.lags, float(p)), "reasons": said, "evidence": evidence,
-         "detector": issue.detector, "model_sha": ready.sha, "replay": scoring.replay, "state": "open",
-         "created_at": scoring.now}
-        for place, p, (said, evidence) in zip(chosen.places, chosen.probability, why, strict=True)
-    ]  # fmt: skip
+def _flags(scoring: Scoring, issue: Issue, chosen: Chosen, seen: Seen) -> list[dict[str, Any]]:
+    """Return the new flags as ledger rows, each with its reasons, most probable first."""
+    ids, flags = seen.rows["customer_id"].to_list(), []
+    found = {place: one for ready, places in chosen.by_detector()
+             for place, one in zip(places, _told(scoring, issue, ready, seen, places), strict=True)}  # fmt: skip
+    for place, probability in zip(chosen.places, chosen.probability, strict=True):
+        told = found[place]
+        also = [said for said in chosen.others_say(seen, place) if said not in told.reasons]
+        flags.append({
+            "customer_id": ids[place], "issue": issue.name, "day": scoring.day, "probability": round(float(probability), 6),
+            "days_until": chosen.days_until(issue, place, float(probability)), "reasons": [*told.reasons, *also],
+            "evidence": told.evidence, "detector": told.detector, "model_sha": told.sha, "replay": scoring.replay,
+            "state": "open", "created_at": scoring.now,
+        })  # fmt: skip
+    return flags
 
 
-def _reasons(
-    scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame, chosen: Chosen
-) -> list[tuple[list[str], dict[str, Any]]]:
-    """Return sentences and evidence for every chosen customer; a rule's own words come first."""
-    if not len(chosen.places):
-        return []
-    features = [scoring.frozen.named(name, issue.name) for name in ready.model.features]
-    moved = ready.model.moved_by(chosen.numbers, chosen.half)
-    strongest = [explain.strongest(features, row) for row in moved]
-    spoken = sorted({place for places in strongest for place in places})
-    usual = dict(zip(spoken, explain.peers(rows, [features[place] for place in spoken]), strict=True))
-    lead = [issue.rule.reason] if issue.rule else []
+@dataclass(frozen=True)
+class Told:
+    """What the detector that flagged a customer says of them."""
+
+    reasons: list[str]
+    evidence: dict[str, Any]
+    detector: str
+    sha: str | None
+
+
+def _told(scoring: Scoring, issue: Issue, ready: Ready, seen: Seen, places: np.ndarray) -> list[Told]:
+    """Return sentences and evidence for the customers one detector flagged; its own words come first."""
+    drawn = [name for name in ready.model.features if name in set(scoring.frozen.names)]
+    features = [scoring.frozen.named(name, issue.name) for name in drawn]
+    columns = [ready.model.features.index(name) for name in drawn]
+    numbers = numbers_of(seen.rows[places], ready.model.features)
+    moved = ready.model.moved_by(numbers, seen.half[places])
+    strongest = [explain.strongest(features, row[columns]) if columns else [] for row in moved]
+    spoken = sorted({place for each in strongest for place in each})
+    usual = dict(zip(spoken, explain.peers(seen.rows, [features[place] for place in spoken]), strict=True))
     found = []
-    for places, numbers in zip(strongest, chosen.numbers, strict=True):
-        about = [features[p] for p in places]
-        values = [None if np.isnan(numbers[p]) else float(numbers[p]) for p in places]
+    for about, row, place in zip(strongest, numbers[:, columns], places, strict=True):
+        named = [features[p] for p in about]
+        values = [None if np.isnan(row[p]) else float(row[p]) for p in about]
         said = [explain.sentence(f, v, usual[p], scoring.settings.company.currency)
-                for f, v, p in zip(about, values, places, strict=True)]  # fmt: skip
-        found.append(([*lead, *said], explain.evidence(about, values, [usual[p] for p in places])))
+                for f, v, p in zip(named, values, about, strict=True)]  # fmt: skip
+        lead = ready.model.said(seen.rows.row(int(place), named=True))
+        evidence = explain.evidence(named, values, [usual[p] for p in about])
+        found.append(Told([*lead, *said], evidence, ready.kind.name, ready.sha))
     return found
 
 
-def _form_cohort(scoring: Scoring, issue: Issue, ready: Ready, flags: Sequence[dict[str, Any]]) -> None:
-    """Write the day's cohort, waiting for review; how many will be struck is the mean of their probabilities."""
-    precision = round(float(np.mean([f["probability"] for f in flags])), 6) if ready.sha else None
-    row = {"issue": issue.name, "day": scoring.day, "size": len(flags), "expected_precision": precision,
+def _form_cohort(scoring: Scoring, issue: Issue, ready: Sequence[Ready], chosen: Chosen) -> None:
+    """Write the day's cohort, waiting for review, with the levels it was cut at and what it is expected to be worth.
+
+    How many will be struck is the mean of their probabilities; unknown where a detector does not know how often it is right.
+    """
+    known = all(one.sha and one.model.proven for one, _ in chosen.by_detector())
+    levels = {one.kind.name: {"flag_at": round(one.level.flag_at, 6), "set_by": one.level.set_by} for one in ready}
+    row = {"issue": issue.name, "day": scoring.day, "size": len(chosen.places),
+           "expected_precision": round(float(chosen.probability.mean()), 6) if known else None,
+           "thresholds": levels, "expected_worth": worth(issue, chosen.probability) if known else None,
            "state": "waiting", "replay": scoring.replay, "created_at": scoring.now, "trimmed": []}  # fmt: skip
     add_once(scoring.session, Cohort, [row], key=["issue", "day"])

@@ -41,7 +41,12 @@ class Shape:
 
 
 def freeze(settings: Settings, day: date, keep: Sequence[Feature] | None = None) -> FeatureSet:
-    """Draw the features as of `day`, keep them under their version and use them from that day on.
+    """Draw the features as of `day`, keep them under their version and use them from that day on."""
+    return store(settings, drawn_as_of(settings, day, keep))
+
+
+def drawn_as_of(settings: Settings, day: date, keep: Sequence[Feature] | None = None) -> FeatureSet:
+    """Return the features as they are drawn as of `day`.
 
     `keep` are the hand-made ones (default: every file of feature_store/features whose source is configured); they
     come on top of the limit, and a default feature of the same name gives way.
@@ -56,7 +61,7 @@ def freeze(settings: Settings, day: date, keep: Sequence[Feature] | None = None)
         raise ConfigError(f"{settings.folder / 'sources'}: no source gave a feature. Add a source, or pull its first days.")
     for note in notes:
         log.info(note)
-    return store(settings, make_set(features, frozen_on=day, notes=notes))
+    return make_set(features, frozen_on=day, notes=notes)
 
 
 def shape(settings: Settings, source: Source, day: date) -> Shape:

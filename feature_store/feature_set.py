@@ -40,12 +40,18 @@ def make_set(features: list[Feature], *, frozen_on: date, notes: list[str]) -> F
 
 def store(settings: Settings, frozen: FeatureSet) -> FeatureSet:
     """Keep a set as sets/<version>.json and as the one in use from its day on; a set already there stays as it is."""
+    keep(settings, frozen)
+    _use_from(settings, frozen.frozen_on, frozen.version)
+    return frozen
+
+
+def keep(settings: Settings, frozen: FeatureSet) -> FeatureSet:
+    """Keep a set as sets/<version>.json without using it."""
     path = settings.place("vectors", "sets") / f"{frozen.version}.json"
     if not path.exists():
         listed = [{**declaration(f), "description": f.description} for f in frozen.features]
         content = {"version": frozen.version, "frozen_on": str(frozen.frozen_on), "notes": frozen.notes, "features": listed}
         write_whole(path, json.dumps(content, indent=1).encode())
-    _use_from(settings, frozen.frozen_on, frozen.version)
     return frozen
 
 

@@ -19,7 +19,9 @@ class Cohort(Base):
     issue: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     size: Mapped[int]
-    expected_precision: Mapped[float | None]
+    expected_precision: Mapped[float | None]                   # None where nobody knows how often its detector is right
+    thresholds: Mapped[dict[str, Any]] = mapped_column(default=dict)  # detector -> flag_at, set_by (capacity, money, base rate)
+    expected_worth: Mapped[float | None]                       # of telling all of them, in the company's currency
     state: Mapped[str] = mapped_column(default="waiting")
     trimmed: Mapped[list[Any]] = mapped_column(default=list)   # flag ids taken out before the draw
     decided_by: Mapped[str | None]                             # a person, or "within limits"

@@ -3,7 +3,8 @@
 import pytest
 
 from core.errors import ConfigError
-from detectors.issue import check_features, load_issues
+from detectors.issue import load_issues
+from detectors.watching import check_features
 
 GOOD = """
 description = "Service is lost because payments fail."

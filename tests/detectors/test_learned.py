@@ -1,60 +1,111 @@
-"""The learned detector: nobody is scored by trees that saw them, and what moved them adds up."""
+"""The learned detectors: nobody is calibrated on trees that saw them, what moved a customer adds up, imbalance is kept."""
 
 import numpy as np
 import pytest
 
+from detectors import boosted, learned, lightgbm
 from detectors.issue import Issue
-from detectors.learned import DETECTOR, calibrated, calibration_of, drawn, grow, raw
+from detectors.tuning import ROWS_TO_TRY_ON, SHAPES, choose, folds
 
 ISSUE = Issue(name="i", description="d", horizon_days=14, capacity=3, trouble={"event": "s.k"})
+GROWERS = {"learned": learned.GROWER, "lightgbm": lightgbm.GROWER}
+SHAPE = SHAPES[2]
 
 
-@pytest.fixture(scope="module")
-def model(examples):
-    known = examples()
-    return DETECTOR.fit(ISSUE, known.of(known.cutoff < 2), known.of(known.cutoff >= 2))
+@pytest.fixture(params=GROWERS)
+def grower(request):
+    return GROWERS[request.param]
 
 
-def test_what_moved_a_customer_adds_up_to_their_log_odds(model, examples):
+def halves(known):
+    return known.of(known.cutoff < 2), known.of(known.cutoff >= 2)
+
+
+@pytest.mark.parametrize("few_rows", [0, 40_000])
+def test_what_moved_a_customer_adds_up_to_their_log_odds(grower, few_rows, examples, monkeypatch):
+    monkeypatch.setattr(boosted, "FEW_ROWS", few_rows)
+    model = boosted.fit(grower, SHAPE, *halves(examples()))
     later = examples(1).of(np.arange(3000) < 200)
-    odds, moved = raw(model.trees, later.numbers, later.half), model.moved_by(later.numbers, later.half)
 
+    odds, moved = model.odds(later.numbers, later.half), model.moved_by(later.numbers, later.half)
+
+    assert len(model.sets) == (5 if few_rows else 2)
     for half in (0, 1):
         base = (odds - moved.sum(axis=1))[later.half == half]
         assert base == pytest.approx(base[0], abs=1e-6)
     assert np.abs(moved).mean(axis=0).argmax() == later.features.index("failures")
 
 
-def test_a_customer_is_scored_by_the_trees_that_did_not_learn_from_their_half(model, examples):
+def test_of_two_sets_a_customer_is_scored_by_the_one_that_did_not_learn_from_their_half(examples, monkeypatch):
+    monkeypatch.setattr(boosted, "FEW_ROWS", 0)
     known = examples()
-    train = known.of(known.cutoff < 2)
-    from_the_other = grow(train, np.flatnonzero(train.half == 1)).decision_function(known.numbers)
+    model = boosted.fit(learned.GROWER, SHAPE, *halves(known))
+    other = known.of(known.half == 1)
+    order = np.argsort(other.cutoff >= 2, kind="stable")
+    grown = learned.GROWER.grow(other.numbers[order], other.struck[order], other.weight[order], SHAPE)
 
-    odds = raw(model.trees, known.numbers, known.half)
+    odds = model.odds(known.numbers, known.half)
 
-    assert np.array_equal(odds[known.half == 0], from_the_other[known.half == 0])
-
-
-def test_rows_are_drawn_as_often_as_they_weigh():
-    weight = np.ones(1000)
-    weight[:10] = 10.0
-
-    all_of_them = drawn(np.arange(10), 500, np.ones(10))
-    some = drawn(np.arange(1000), 109, weight)
-
-    assert all_of_them.tolist() == list(range(10))
-    assert len(some) == 109
-    assert (some < 10).sum() == pytest.approx(109 * 100 / 1090, abs=1)
+    mine = known.half == 0
+    assert odds[mine] == pytest.approx(grown.decision_function(known.numbers[mine]), abs=1e-9)
 
 
-@pytest.mark.parametrize("troubles", [300, 3000])
-def test_calibration_is_right_on_average_with_little_and_with_much_data(troubles):
-    rng = np.random.default_rng(0)
-    odds = rng.normal(0, 1, troubles * 8)
-    struck = rng.random(len(odds)) < 1 / (1 + np.exp(-(odds - 2)))
+def test_the_calibration_never_sees_a_customer_through_trees_that_learned_from_them(grower, examples, monkeypatch):
+    seen = []
 
-    p = calibrated(calibration_of(odds, struck, np.ones(len(odds))), odds)
+    class Watching:
+        def grow(self, numbers, struck, weight, shape):
+            return {row.tobytes() for row in numbers}
 
-    assert p.mean() == pytest.approx(struck.mean(), rel=0.02)
-    assert p[odds > 1].mean() == pytest.approx(struck[odds > 1].mean(), rel=0.1)
-    assert (np.diff(p[np.argsort(odds)]) >= 0).all()
+        def odds(self, trees, numbers):
+            seen.extend(row.tobytes() in trees for row in numbers)
+            return np.zeros(len(numbers))
+
+    known = examples()
+    known.numbers[:, 1] = np.arange(len(known.struck))  # every row is somebody
+    boosted.fit(Watching(), SHAPE, *halves(known))
+
+    assert len(seen) > 1000
+    assert not any(seen)
+
+
+def test_every_row_is_learned_from_and_weighs_what_it_stands_for(examples):
+    taught = []
+
+    class Counting:
+        def grow(self, numbers, struck, weight, shape):
+            taught.append((len(numbers), weight.sum()))
+
+        def odds(self, trees, numbers):
+            return np.zeros(len(numbers))
+
+    known = examples()
+    known.weight[:] = np.linspace(0.5, 3, len(known.weight))
+    boosted.fit(Counting(), SHAPE, *halves(known))
+
+    assert sum(rows for rows, _ in taught) == 4 * len(known.struck)
+    assert sum(weight for _, weight in taught) == pytest.approx(4 * known.weight.sum())
+
+
+def test_shapes_are_tried_on_later_days_and_other_contact_units_than_they_learned_from(examples):
+    found = folds(examples(days=8))
+
+    assert len(found) == 3
+    for fold in found:
+        assert fold.learn.cutoff.max() < fold.judge.cutoff.min()
+        assert not set(fold.learn.unit) & set(fold.judge.unit)
+    assert found[0].judge.cutoff.min() < found[2].judge.cutoff.min()
+
+
+def test_the_budget_of_rows_is_kept_and_the_base_rate_with_it(examples):
+    known = examples(n=60_000, days=6)
+
+    for fold in folds(known):
+        assert len(fold.learn.struck) <= ROWS_TO_TRY_ON * 1.5
+        assert np.average(fold.learn.struck, weights=fold.learn.weight) == pytest.approx(known.struck.mean(), rel=0.05)
+
+
+def test_a_shape_that_learns_better_is_chosen(grower, examples):
+    hopeless = boosted.Shape(rounds=1, learning_rate=0.001, leaves=2, least_rows=1000, columns=0.5)
+
+    assert choose(grower, examples(), (hopeless, SHAPE)) == SHAPE

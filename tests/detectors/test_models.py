@@ -7,13 +7,14 @@ import pytest
 
 from core.errors import ModelError
 from detectors import models
+from detectors.cases import Cases, unknown
 from detectors.models import fits, load, store
 from detectors.rule import DETECTOR, RuleModel
 from feature_store.feature import Feature, Measure
 from feature_store.feature_set import make_set
 
-MODEL = RuleModel(("failures",), ("failures >= 2",), 0.6)
-CARD = {"issue": "i", "lags": []}
+MODEL = RuleModel(("failures",), ("failures >= 2",), Cases((0.6,), 0.1, 50))
+CARD = {"issue": "i", "detector": "rule", "lags": []}
 SAMPLE = np.array([[0.0], [1.0], [2.0], [5.0], [np.nan]], dtype=np.float32)
 
 
@@ -48,7 +49,7 @@ def test_what_was_stored_comes_back(company, frozen, kept):
 
 def test_the_same_model_has_the_same_sha_and_another_one_another(company, frozen, kept):
     assert store(company, MODEL, CARD, frozen, SAMPLE) == kept[0]
-    assert store(company, RuleModel(("failures",), ("failures >= 2",), 0.7), CARD, frozen, SAMPLE) != kept[0]
+    assert store(company, RuleModel(("failures",), ("failures >= 2",), Cases((0.7,), 0.1, 50)), CARD, frozen, SAMPLE) != kept[0]
 
 
 def test_a_feature_that_is_computed_differently_is_refused(company, frozen, kept, first_day):
@@ -90,7 +91,7 @@ def test_files_that_are_gone_are_named(company, frozen, kept):
 def test_no_golden_row_is_anybody(company, frozen):
     rng = np.random.default_rng(0)
     sample = rng.permutation(1000)[:600].reshape(200, 3).astype(np.float32)  # every number occurs once
-    model = RuleModel(("failures", "other", "failures"), ("failures >= 2",))
+    model = RuleModel(("failures", "other", "failures"), ("failures >= 2",), unknown(1))
 
     golden = models._golden(model, sample)["rows"]
 

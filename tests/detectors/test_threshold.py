@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.issue import Issue
-from detectors.threshold import days_until, flag_at, usual_lags
+from detectors.threshold import days_until, level, usual_lags
 
 EXPOSED = np.array([1000])
 PROBABILITY = np.linspace(0.001, 1, 1000)
@@ -16,31 +16,35 @@ def issue(**also):
 
 
 def test_capacity_is_used_up_when_so_many_flags_are_open_at_once():
-    level = flag_at(issue(), PROBABILITY, EXPOSED, base_rate=0.01)
+    found = level(issue(), PROBABILITY, EXPOSED, base_rate=0.01)
 
-    assert (level <= PROBABILITY).sum() == 5 * 10
+    assert (found.flag_at <= PROBABILITY).sum() == 5 * 10
 
 
 def test_several_days_judged_on_count_as_an_average_day():
-    level = flag_at(issue(), np.concatenate([PROBABILITY, PROBABILITY]), np.array([1000, 1000]), base_rate=0.01)
+    found = level(issue(), np.concatenate([PROBABILITY, PROBABILITY]), np.array([1000, 1000]), base_rate=0.01)
 
-    assert (level <= PROBABILITY).sum() == 5 * 10
+    assert (found.flag_at <= PROBABILITY).sum() == 5 * 10
 
 
 def test_a_sample_of_those_at_risk_stands_for_all_of_them():
-    level = flag_at(issue(), PROBABILITY[::10], EXPOSED, base_rate=0.01)
+    found = level(issue(), PROBABILITY[::10], EXPOSED, base_rate=0.01)
 
-    assert (level <= PROBABILITY).sum() == pytest.approx(5 * 10, abs=10)
+    assert (found.flag_at <= PROBABILITY).sum() == pytest.approx(5 * 10, abs=10)
 
 
 def test_nobody_is_flagged_where_telling_costs_more_than_it_saves():
     dear = issue(value={"contact_cost": 1, "needless_cost": 0, "saved": 1.01})
 
-    assert flag_at(dear, PROBABILITY, EXPOSED, base_rate=0.01) == pytest.approx(1 / 1.01)
+    found = level(dear, PROBABILITY, EXPOSED, base_rate=0.01)
+
+    assert (found.flag_at, found.set_by) == (pytest.approx(1 / 1.01), "money")
 
 
 def test_more_capacity_than_customers_still_leaves_the_base_rate():
-    assert flag_at(issue(capacity=1000), PROBABILITY, EXPOSED, base_rate=0.02) == 0.02
+    found = level(issue(capacity=1000), PROBABILITY, EXPOSED, base_rate=0.02)
+
+    assert (found.flag_at, found.set_by) == (0.02, "base rate")
 
 
 def test_the_surer_the_sooner():

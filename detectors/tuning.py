@@ -1,0 +1,84 @@
+"""Choose how trees are grown: a few shapes, tried on rolling origins and unseen contact units, within a stated budget.
+
+A fold learns from the days before its origin and is judged, by log loss, on later days and on other contact units. Every
+shape is tried on the first fold, the better half on the second, the best two on the third.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.boosted import Grower, Shape, in_threads
+from detectors.detector import Examples, drawn
+from detectors.evaluate import surprise
+
+ROWS_TO_TRY_ON = 10_000   # a fold, as many again to judge; more calm customers than that are thinned and weigh more
+FOLDS = 3
+SHAPES = (
+    Shape(rounds=100, learning_rate=0.06, leaves=8, least_rows=40, columns=0.3),
+    Shape(rounds=150, learning_rate=0.04, leaves=15, least_rows=40, columns=0.3),
+    Shape(rounds=60, learning_rate=0.06, leaves=4, least_rows=60, columns=0.3),
+    Shape(rounds=100, learning_rate=0.06, leaves=31, least_rows=60, columns=0.5, l2=10.0),
+    Shape(rounds=40, learning_rate=0.05, leaves=4, least_rows=150, columns=0.2, l2=20.0),
+    Shape(rounds=200, learning_rate=0.06, leaves=4, least_rows=40, columns=0.5),
+)
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Rows to learn from and rows to judge on, with the weights they have here."""
+
+    learn: Examples
+    judge: Examples
+
+
+def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) -> Shape:
+    """Return the shape with the least mean log loss on the folds it was tried on; the first one where none can be tried."""
+    losses: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
+    left = list(losses)
+    for number, fold in enumerate(folds(known)):
+        found = in_threads(partial(_loss, grower, fold, [shapes[n] for n in left]), len(left))
+        for place, loss in zip(left, found, strict=True):
+            losses[place].append(loss)
+        left = sorted(left, key=lambda n: float(np.mean(losses[n])))[: max(2, len(shapes) // 2 ** (number + 1))]
+    return shapes[left[0]]
+
+
+def folds(known: Examples) -> list[Fold]:
+    """Return up to three folds: later and later origins, and each third of the contact units judged once.
+
+    With a single day only the contact units are told apart. Folds without both outcomes on both sides are left out.
+    """
+    days = np.unique(known.cutoff)
+    third = (known.unit >> 1) % FOLDS
+    found = []
+    for number in range(FOLDS):
+        origin = days[max(len(days) * (number + FOLDS) // (2 * FOLDS), 1)] if len(days) > 1 else None
+        before = known.cutoff < origin if origin is not None else np.ones(len(third), dtype=bool)
+        after = known.cutoff >= origin if origin is not None else before
+        sides = [_thinned(known, before & (third != number)), _thinned(known, after & (third == number))]
+        if all(side.struck.any() and not side.struck.all() for side in sides):
+            found.append(Fold(*sides))
+    return found
+
+
+def _thinned(known: Examples, among: NDArray[np.bool_]) -> Examples:
+    """Return at most so many rows, those without trouble thinned first; the weights still add up."""
+    rows: list[NDArray[np.int64]] = []
+    weight = known.weight.copy()
+    for outcome, most in ((True, ROWS_TO_TRY_ON // 2), (False, ROWS_TO_TRY_ON)):
+        mine = np.flatnonzero(among & (known.struck == outcome))
+        kept = drawn(mine, most, np.ones(len(weight))) if len(mine) > most else mine
+        if len(kept):
+            weight[kept] *= known.weight[mine].sum() / max(known.weight[kept].sum(), 1e-300)
+        rows.append(kept)
+    chosen = np.sort(np.concatenate(rows))
+    part = known.of_rows(chosen)
+    return Examples(**{**vars(part), "weight": weight[chosen]})
+
+
+def _loss(grower: Grower, fold: Fold, shapes: list[Shape], number: int) -> float:
+    trees = grower.grow(fold.learn.numbers, fold.learn.struck, fold.learn.weight, shapes[number])
+    return surprise(grower.odds(trees, fold.judge.numbers), fold.judge.struck, fold.judge.weight)
