@@ -48,7 +48,11 @@ def _issues(settings: Settings) -> str:
     found = load_issues(settings)
     if not found:
         raise ConfigError(f"{settings.folder / 'issues'}: no issue, got 0 files. Say what trouble is: `beforehand init` shows how.")
-    return ", ".join(f"{name} ({issue.detector})" for name, issue in sorted(found.items()))
+    from detectors.watching import check_all_features
+
+    held = check_all_features(settings)
+    checked = f"; conditions fit the {held} features" if held else "; conditions are checked once a day is closed"
+    return ", ".join(f"{name} ({', '.join(issue.watching)})" for name, issue in sorted(found.items())) + checked
 
 
 def _playbooks(settings: Settings) -> str:

@@ -7,7 +7,7 @@ import typer
 
 from cli.options import day_of, day_or_yesterday, to_day
 from cli.voice import VOICE, configured
-from core.clock import moment_after
+from core.clock import moment_after, now
 from core.settings import Settings
 
 WORDS = {
@@ -20,12 +20,13 @@ def missed(
     first: Annotated[str | None, typer.Option("--from", metavar="DAY", help="The first day to look at; default yesterday.")] = None,
     last: Annotated[str | None, typer.Option("--to", metavar="DAY", help="The last day to look at; default --from, or yesterday.")] = None,
     draft: Annotated[str | None, typer.Option(metavar="GROUP", help="Write a draft issue file for this source.kind.")] = None,
+    replay: Annotated[bool, typer.Option("--backtest/--no-backtest", help="Replay the past with the draft.")] = True,
 ) -> None:
     """Show what struck customers and whether it was foreseen, by kind; the trend; and draft an issue from a kind."""
     settings = configured()
     end = day_of(last) if last else day_or_yesterday(first)
     if draft is not None:
-        _draft(settings, draft, end)
+        _draft(settings, draft, end, replay=replay)
         return
     begin = to_day(first) or end
     found = _look(settings, begin, end)
@@ -59,8 +60,16 @@ def _next(groups: list[dict[str, Any]], begin: date, end: date) -> list[str]:
     return said
 
 
-def _draft(settings: Settings, event: str, day: date) -> None:
-    from detectors.draft import write_draft
+def _draft(settings: Settings, event: str, day: date, *, replay: bool) -> None:
+    """Write a draft, and say how well its trouble would have been foreseen so far."""
+    from cli.backtest import sentences_of
+    from detectors.backtest import backtest_of
+    from detectors.draft import load_draft, write_draft
 
     path = write_draft(settings, event, day=day)
-    VOICE.result({"draft": str(path), "event": event}, [f"Draft: {path}", "Rename it to end in .toml to let a detector learn it."])
+    fact: dict[str, Any] = {"draft": str(path), "event": event, "backtest": None}
+    said = [f"Draft: {path}", "Rename it to end in .toml to let a detector learn it."]
+    if replay:
+        fact["backtest"] = backtest_of(settings, load_draft(path), now=now()).as_dict()
+        said += sentences_of(fact["backtest"])
+    VOICE.result(fact, said)

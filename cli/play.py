@@ -78,6 +78,20 @@ def detect_day(settings: Settings, day: date, *, now: datetime) -> int:
     return flag_day(build_day(day=day, settings=settings), day=day, now=now, settings=settings)
 
 
+def missed_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
+    """Count the troubles and contacts of the week until `day` that nobody foresaw."""
+    from detectors.missed import missed_day
+
+    return missed_day(day=day, now=now, settings=settings)
+
+
+def watch_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
+    """Look at the models in use; one that failed or is stale stops sending."""
+    from detectors.watch import watch_day
+
+    return watch_day(day=day, now=now, settings=settings)
+
+
 def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
     """Approve within limits, gate, assign, plan and send to the mailbox, for the flags of `day`."""
     from outreach.addresses import sync_day
@@ -145,7 +159,11 @@ def _step(settings: Settings, pace: Pace, step: tuple[date, date], pullers: Pull
     if pace.due(step, pace.train_every_days):
         train_day(settings, last, now=now)
     counts["flags"] = detect_day(settings, last, now=now)
+    missed_day(settings, last, now=now)
+    monthly = last == pace.last or pace.due(step, pace.measure_every_days)
+    if monthly:
+        watch_day(settings, last, now=now)
     counts |= reach_out_day(settings, last, now=now)
-    if last == pace.last or pace.due(step, pace.measure_every_days):
+    if monthly:
         measure(settings, last, now=now)
     return counts

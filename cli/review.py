@@ -25,6 +25,7 @@ def review(
     actor: Annotated[str, typer.Option("--as", help="Who decides; goes into the audit trail.")] = "operator",
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
     flag: Annotated[list[int] | None, typer.Option(help="A flag's number to trim; may be repeated.")] = None,
+    because: Annotated[str | None, typer.Option(help="not_trouble | already_known: what the detector may learn from it.")] = None,
 ) -> None:
     """List the cohorts waiting for a person; show one; or decide on it."""
     settings, of_day = configured(), to_day(day)
@@ -38,7 +39,23 @@ def review(
         from outreach.review import decide
 
         cohort = decide(settings, issue=issue, day=of_day, verdict=verdict, actor=actor, now=now(), note=note, trim=flag)
+        if because is not None:
+            _label(settings, issue, of_day, verdict, flag, label=because, actor=actor)
         VOICE.result({"issue": issue, "day": of_day, "state": cohort.state}, [f"{issue} {of_day}: {cohort.state}."])
+
+
+def _label(
+    settings: Settings, issue: str, day: date, verdict: str, flags: list[int] | None, *, label: str, actor: str
+) -> None:  # fmt: skip
+    """Record a reviewer's word on the flags taken out, or on all of a rejected cohort."""
+    from ledger.labels import say
+
+    with sessions(settings).begin() as session:
+        everybody = select(Flag.id).where(Flag.issue == issue, Flag.day == day)
+        about = list(session.scalars(everybody)) if verdict == "reject" and not flags else list(flags or ())
+        if not about:
+            raise ConfigError(f"review {issue} {day}: --because says why flags are taken out, got none. Name them with --flag.")
+        say(session, about, label=label, said_by=actor, now=now())
 
 
 def _list(settings: Settings) -> None:

@@ -37,6 +37,7 @@ def run(
     with Pullers(steps=len(list(pace.steps()))) as pullers:
         eve = begin - timedelta(days=1)
         loaded = load_history(settings, to_day(history) or begin - timedelta(days=3 * 365), eve, pullers)
+        check_conditions(settings)
         tally = play_with_progress(settings, pace, pullers)
         tally.add(**loaded)
     rows = table(settings)
@@ -54,6 +55,13 @@ def check_configuration(settings: Settings) -> None:
 
     for load in (load_sources, load_issues, load_playbooks):
         load(settings)
+
+
+def check_conditions(settings: Settings) -> None:
+    """Hold every issue's conditions against the features there are, before the first day is worked on."""
+    from detectors.watching import check_all_features
+
+    check_all_features(settings)
 
 
 def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:

@@ -21,7 +21,7 @@ from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_fi
 from core.errors import MissingError
 from core.settings import CONFIG_ENV, Settings
 
-DAGS = ("pull", "detect", "reach_out", "measure", "send", "train")
+DAGS = ("pull", "detect", "watch", "reach_out", "measure", "send", "train")
 BUSY = retry(  # a machine at work may keep the API waiting; what is asked here changes nothing
     retry=retry_if_exception_type((TimeoutError, ConnectionError)), stop=stop_after_attempt(6), wait=wait_fixed(2), reraise=True
 )

@@ -51,6 +51,19 @@ class Training(Strict):
     least_troubles: int = Field(default=50, ge=1)  # fewer labelled troubles than this: no learned detector yet
 
 
+class Watching(Strict):
+    """From when on a model in use alarms; fewer cases than stated say nothing."""
+
+    stale_days: int = Field(default=120, ge=7)          # since it was last held against what happened; then it stops sending
+    least_rows: int = Field(default=500, ge=50)         # customers at risk, to tell drift of scores and features
+    score_shift: float = Field(default=0.25, gt=0)      # population stability index
+    feature_shift: float = Field(default=0.5, gt=0)     # standard deviations
+    least_troubles: int = Field(default=50, ge=10)      # expected, to tell calibration
+    calibration_off: float = Field(default=1.25, gt=1)  # observed over expected, either way
+    least_held_out: int = Field(default=50, ge=10)      # held-out flags, to tell live precision ...
+    precision_days: int = Field(default=182, ge=7)      # ... of the newest so many days
+
+
 class Review(Strict):
     """What a person must look at before a cohort may be acted on."""
 
@@ -102,6 +115,7 @@ class Settings(Strict):
     storage: Storage = Storage()
     features: Features = Features()
     training: Training = Training()
+    watch: Watching = Watching()
     review: Review = Review()
     outreach: Outreach = Outreach()
     loyalty: Loyalty = Loyalty()

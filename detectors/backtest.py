@@ -79,7 +79,13 @@ def backtest(
     issues = load_issues(settings)
     if name not in issues:
         raise ConfigError(unknown_name("backtest", "issue", name, issues))
-    issue = issues[name]
+    return backtest_of(settings, issues[name], train_to=train_to, test=test, now=now)
+
+
+def backtest_of(
+    settings: Settings, issue: Issue, *, train_to: date | None = None, test: tuple[date, ...] = (), now: datetime
+) -> Backtested:
+    """Do the same for an issue that stands in no file of the configuration yet, a draft."""
     split = split_of(settings, issue, train_to, test)
     before = set(settings.place("models").iterdir())
     with scratch(settings), sessions(settings)() as session:

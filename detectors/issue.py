@@ -21,7 +21,7 @@ FORMS = ({"event"}, {"any_of"}, {"absent_for_days", "source"}, {"count_at_least"
 class Trouble(Strict):
     """The events that mark the trouble, in exactly one of four forms; `where` narrows them by their columns' values.
 
-    `event` or `any_of`: it strikes at the event. `count_at_least` n of `event` `within_days`: at the n-th.
+    `event` or `any_of` ("source.kind", or a bare source for all its kinds): it strikes at the event. `count_at_least` n of `event` `within_days`: at the n-th.
     `absent_for_days` n from `source`: when the silence after an event reaches n days.
     """
 
@@ -166,7 +166,8 @@ def _check(file: Path, issue: Issue, sources: dict[str, Source]) -> None:
         where = f"{file}: detectors.{name}" if name in issue.detectors else f"{file}: {name}"
         kinds[name].tuned(where, stated).check(where, issue)
     for name in issue.trouble.events:
-        _check_event(f"{file}: trouble", name, bool(issue.trouble.source or issue.trouble.any_of), sources)
+        whole = bool(issue.trouble.source) or (bool(issue.trouble.any_of) and "." not in name)
+        _check_event(f"{file}: trouble", name, whole, sources)
 
 
 def _check_event(where: str, name: str, whole_source: bool, sources: dict[str, Source]) -> None:

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from core.clock import as_day, moment_after
@@ -24,7 +24,7 @@ from detectors.trouble import STRIKES, strikes
 from detectors.watching import kinds_of
 from feature_store import lake
 from feature_store.sources.source import load_sources
-from ledger.bulk import copy_over
+from ledger.bulk import copy_once
 from ledger.database import sessions
 from ledger.days import mark_done
 from ledger.flags import Flag
@@ -42,8 +42,8 @@ class Looking:
     """What one issue makes of the troubles it is about: its gap, its flags, and whether any detector watches."""
 
     issue: Issue
-    flags: pl.DataFrame          # customer_id, from (the moment of the flag), until
-    state: str                   # watching | not_predictable | nobody
+    flags: pl.DataFrame          # customer_id, opens (the moment of the flag), until
+    state: str                   # watching | not_predictable | nobody; of one about a whole source, nobody
 
 
 def missed_day(*, day: date | str, now: datetime, settings: Settings | None = None) -> dict[str, int]:
@@ -53,8 +53,8 @@ def missed_day(*, day: date | str, now: datetime, settings: Settings | None = No
         found = missed_between(settings, session, day - timedelta(days=LATE_DAYS - 1), day, known_before=moment_after(day))
         counted = found.group_by(pl.col("occurred_at").dt.date().alias("day"), "event", "why").len("n").sort(pl.all())
         columns = ("day", "event", "why", "n", "counted_at")
-        copy_over(session, Missed, columns, (row + (now,) for row in counted.rows()), key=("day", "event", "why"),
-                  ignore=("counted_at",))  # fmt: skip
+        session.execute(delete(Missed).where(Missed.day > day - timedelta(days=LATE_DAYS), Missed.day <= day))
+        copy_once(session, Missed, columns, (row + (now,) for row in counted.rows()), key=("day", "event", "why"))
         today = dict(counted.filter(pl.col("day") == day).group_by("why").agg(pl.col("n").sum()).sort("why").iter_rows())
         mark_done(session, day, STEP, now=now, counts=today)
     return today
@@ -69,7 +69,7 @@ def missed_between(
     by_event = _watchers(issues.values())
     looking = {name: _looking(settings, session, issue, after, before) for name, issue in issues.items()}
     struck = _struck(settings, issues, after, before, known_before)
-    found = [_why(rows, [looking[name] for name in by_event.get(str(event), ())])
+    found = [_why(rows, [looking[name] for about in (str(event), str(event).partition(".")[0]) for name in by_event.get(about, ())])
              for (event,), rows in struck.group_by("event", maintain_order=True)]  # fmt: skip
     if not found:
         return pl.DataFrame(schema=FOUND)
@@ -87,15 +87,15 @@ def groups(found: pl.DataFrame) -> pl.DataFrame:
 def trend(session: Session, last: date, *, weeks: int = 8) -> list[dict[str, Any]]:
     """Return for each of the last weeks how many troubles were counted, and which share was foreseen; oldest first."""
     first = last - timedelta(days=7 * weeks - 1)
-    week = (Missed.day - first) // 7  # days between dates are a number in PostgreSQL
+    week: Any = func.div(Missed.day - first, 7)
     foreseen = func.sum(Missed.n).filter(Missed.why == "foreseen")
     asked = select(week, func.sum(Missed.n), foreseen).where(Missed.day.between(first, last)).group_by(week).order_by(week)
-    return [{"from": first + timedelta(days=7 * n), "n": int(total), "foreseen": round((seen or 0) / total, 4)}
+    return [{"from": first + timedelta(days=7 * int(n)), "n": int(total), "foreseen": round((seen or 0) / total, 4)}
             for n, total, seen in session.execute(asked)]  # fmt: skip
 
 
 def _watchers(issues: Iterable[Issue]) -> dict[str, list[str]]:
-    """Return for each "source.kind" (or issue, where its trouble is no single event) the issues that are about it."""
+    """Return for each "source.kind", whole source, or issue whose trouble is no single event, the issues about it."""
     found: dict[str, list[str]] = {}
     for issue in issues:
         for event in _events(issue):
@@ -137,6 +137,8 @@ def _looking(settings: Settings, session: Session, issue: Issue, after: datetime
     flags = pl.DataFrame(session.execute(asked).all(), schema={"customer_id": pl.String, "day": pl.Date}, orient="row")
     opened = pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone("UTC") + timedelta(days=1)
     flags = flags.select("customer_id", opens=opened, until=opened + life)
+    if any("." not in event and event != issue.name for event in _events(issue)):
+        return Looking(issue, flags, "nobody")
     states = set(session.scalars(select(Model.state).where(Model.issue == issue.name, Model.trained_on <= before.date())))
     untrained = any(kind.untrained(issue) for kind in kinds_of(settings, issue).values())
     if states & set(IN_USE) or flags.height or (untrained and "not_predictable" not in states):

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from detectors.detector import Numbers, Probabilities
 
 BINS = 10
+FEWEST_KNOWN = 100
 
 
 def reference(features: Sequence[str], numbers: Numbers, probability: Probabilities) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def reference(features: Sequence[str], numbers: Numbers, probability: Probabilit
         "edges": [float(edge) for edge in edges],
         "shares": [round(float(share), 6) for share in shares(edges, probability)],
         "features": dict(zip(features, moments, strict=True)),
+        "rows": len(numbers),
     }
 
 
@@ -37,15 +39,17 @@ def population_stability(before: Sequence[float], now: NDArray[np.float64]) -> f
     return float(((is_now - was) * np.log(is_now / was)).sum())
 
 
-def standardized_differences(before: dict[str, Sequence[float]], numbers: Numbers) -> dict[str, float]:
+def standardized_differences(before: dict[str, Sequence[float]], rows: int, numbers: Numbers) -> dict[str, float]:
     """Return for each feature by how many of its former standard deviations its mean moved, or its share known did.
 
-    The larger of the two counts (Cohen's d for the mean; for a share, its difference over sqrt(p (1 - p))).
+    The larger of the two counts (Cohen's d for the mean, where at least 100 numbers are known of then and of now; for a
+    share, its difference over sqrt(p (1 - p))). `rows` is how many customers `before` is of.
     """
     found = {}
     for place, (name, (mean, spread, known)) in enumerate(before.items()):
         now_mean, _, now_known = _moments(numbers[:, place])
-        moved = (now_mean - mean) / spread if spread > 0 and now_known > 0 and known > 0 else 0.0
+        enough = min(known * rows, now_known * len(numbers)) >= FEWEST_KNOWN
+        moved = (now_mean - mean) / max(spread, abs(mean) / 20, 1e-9) if enough else 0.0
         appeared = (now_known - known) / max(float(np.sqrt(known * (1 - known))), 0.05)
         found[name] = round(float(moved if abs(moved) >= abs(appeared) else appeared), 4)
     return found

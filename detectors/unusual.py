@@ -25,7 +25,7 @@ class Unusual(Model):
 
     The surprise of a number is -ln of its smaller tail among peers, as in empirical-cumulative-distribution outlier
     detection (Li et al. 2022, ECOD); numbers about one subject count once, by the largest, and a customer's score is the
-    sum of their strongest subjects.
+    length of their strongest subjects taken as a vector, so that one great surprise outweighs several small ones.
     """
 
     features: tuple[str, ...]
@@ -41,7 +41,7 @@ class Unusual(Model):
         for place, columns in enumerate(self._subjects):
             by_subject[:, place] = surprises[:, columns].max(axis=1)
         top = min(self.strongest, by_subject.shape[1])
-        return np.partition(by_subject, -top, axis=1)[:, -top:].sum(axis=1)
+        return np.sqrt((np.partition(by_subject, -top, axis=1)[:, -top:] ** 2).sum(axis=1))
 
     def surprises(self, numbers: Numbers) -> Probabilities:
         """Return the surprise of each feature, the larger of against peers and against the customer's own past."""

@@ -43,12 +43,12 @@ def read(tmp_path_factory):
 
 def test_every_dag_file_is_read_without_error(read):
     assert read["errors"] == {}
-    assert set(read["tasks"]) == {"pull", "detect", "reach_out", "send", "measure", "train"}
+    assert set(read["tasks"]) == {"pull", "detect", "reach_out", "send", "measure", "train", "watch"}
 
 
 def test_the_days_route_is_chained_by_assets(read):
     assert read["outlets"] == {"pull.close": ["lake"], "detect.flags": ["flags"], "reach_out.send": ["reached"]}
-    followers = {read["timetables"][name] for name in ("detect", "reach_out", "measure")}
+    followers = {read["timetables"][name] for name in ("detect", "reach_out", "measure", "watch")}
     assert followers == {"PartitionedAssetTimetable"}
     assert read["timetables"]["pull"] == "CronPartitionTimetable"
 

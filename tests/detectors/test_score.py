@@ -86,7 +86,10 @@ def test_a_flag_says_why_in_sentences(play, session):
         "2 payment failed events in 7 days; customers like this one: 1",
     ]
     assert flag.evidence == {"billing__payment_failed__count_7d": {"value": 2.0, "usual": 1.0}}
-    assert (flag.probability, flag.days_until, flag.detector, flag.model_sha) == (1.0, 7.0, "rule", None)
+    assert (flag.probability, flag.days_until, flag.detector, flag.model_sha) == (0.5, 7.0, "rule", None)
+    cohort = session.scalars(select(Cohort)).one()
+    assert (cohort.expected_precision, cohort.expected_worth) == (None, None), "nobody knows how often an untried rule is right"
+    assert cohort.thresholds == {"rule": {"flag_at": 1e-6, "set_by": "base rate"}}
 
 
 def test_running_the_day_again_adds_nothing(play, session):
@@ -164,8 +167,9 @@ def test_a_condition_on_a_feature_nobody_drew_names_the_file_and_the_nearest(pla
 
 
 def test_a_model_whose_features_are_computed_differently_now_is_refused(play, live, session):
-    many = [(f"c{n:03}", "payment_failed", day) for n in range(40) for day in (60 + n % 20, 61 + n % 20)]
-    score = play(*many, last=160)
+    failed = [(f"c{n:03}", "payment_failed", day) for n in range(900) for day in (10 + n % 127, 11 + n % 127)]
+    lost = [(f"c{n:03}", "service_lost", 16 + n % 127) for n in range(900) if n % 3]
+    score = play(*failed, *lost, last=160)
     (fact,) = train_all(day=nth(150), now=NOW, settings=live.settings)
     changed = Feature("billing__payment_failed__count_7d", Measure("billing", "count", 8, kind="payment_failed"), 0)
     freeze(live.settings, nth(151), keep=[changed])
@@ -196,3 +200,65 @@ def test_a_learned_detector_flags_those_about_to_be_struck(live, failing_company
     assert session.scalars(select(Cohort)).one().expected_precision == pytest.approx(
         sum(f.probability for f in found) / len(found), abs=1e-5
     )
+
+
+TWO = ISSUE.partition("[rule]")[0].replace('detector = "rule"\n', "") + """
+[value]
+contact_cost = 1
+needless_cost = 2
+saved = 10
+[detectors.rule]
+when = ["billing__payment_failed__count_7d >= 2"]
+reason = "The card failed twice within a week."
+[detectors.known_date]
+since = "billing__notice__recency_days"
+after_days = 14
+reason = "The card expires"
+"""
+
+
+def test_several_detectors_make_one_flag_with_the_evidence_of_the_surest(play, live, session):
+    noticed = [(who, "notice", 35) for who in ("both", "date")]
+    score = play(*failing("both", 38, 39), *failing("rule", 38, 39), *noticed)
+    live.issue("cut_off", TWO.format(capacity=10))
+
+    score(40)
+
+    found = {f.customer_id: f for f in session.scalars(select(Flag))}
+    assert {who: f.detector for who, f in found.items()} == {"both": "rule", "rule": "rule", "date": "known_date"}
+    assert found["both"].reasons[0] == "The card failed twice within a week."
+    assert found["both"].reasons[-1] == "The card expires: in 8 days"
+    assert found["date"].reasons[0] == "The card expires: in 8 days"
+    assert (found["date"].days_until, found["rule"].days_until) == (8.0, 7.0)
+    cohort = session.scalars(select(Cohort)).one()
+    assert set(cohort.thresholds) == {"rule", "known_date"}
+    assert cohort.thresholds["rule"] == {"flag_at": pytest.approx(0.25), "set_by": "money"}
+
+
+def test_a_flag_that_a_person_took_out_is_closed_and_its_customer_rests(play, session):
+    score = play(*failing("a", *range(30, 100)), *failing("b", *range(30, 100)))
+    score(40)
+    first = session.scalars(select(Flag.id).where(Flag.customer_id == "a")).one()
+    session.execute(update(Cohort).values(trimmed=[first]))
+    session.commit()
+    for day in (41, 47, 54, 55):
+        score(day)
+
+    assert [f for f in flags(session) if f[0] == "a"] == [("a", 40, "trimmed", 41), ("a", 55, "open", None)]
+    assert next(f for f in flags(session) if f[0] == "b") == ("b", 40, "expired", 54)
+
+
+def test_what_a_cohort_is_expected_to_be_worth_stands_on_it(play, live, session):
+    failed = [(f"c{n:03}", "payment_failed", day) for n in range(900) for day in (10 + n % 127, 11 + n % 127)]
+    lost = [(f"c{n:03}", "service_lost", 16 + n % 127) for n in range(900) if n % 3]
+    score = play(*failed, *lost, *failing("late", 158, 159), last=160)
+    live.issue("cut_off", ISSUE.format(capacity=10).replace("[rule]", "[value]\ncontact_cost = 1\nneedless_cost = 2\nsaved = 10\n[rule]"))
+    (fact,) = train_all(day=nth(150), now=NOW, settings=live.settings)
+
+    score(160)
+
+    cohort, flag = session.scalars(select(Cohort)).one(), session.scalars(select(Flag)).one()
+    assert fact["state"] == "champion"
+    assert cohort.expected_precision == pytest.approx(flag.probability, abs=1e-5)
+    assert 0.5 < flag.probability < 0.8
+    assert cohort.expected_worth == pytest.approx(10 * flag.probability - 2 * (1 - flag.probability) - 1, abs=0.01)
