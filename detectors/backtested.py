@@ -123,6 +123,11 @@ class Backtested:
             "stability": _round(self._stability()),
         }  # fmt: skip
 
+    def leads(self) -> Probabilities:
+        """Return how many days before the trouble each flag that came true was opened."""
+        hit, lag = self._outcomes(self.flags)
+        return lag[hit]
+
     # ------------------------------------------------------------------------------------------------ by episode
 
     def _at_capacity(self, score: Probabilities) -> dict[str, Any]:
