@@ -48,19 +48,30 @@ class Event:
     detail: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
+class NotReadableError(ValueError):
+    """A body, or a part of it, is not what its reader knows."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A part of a body that could not be read; its other parts count all the same."""
+
+    what: str
+
+
 def said(**detail: object) -> dict[str, str]:
     """Return what a provider said in short: empty parts left out, addresses taken out."""
     return {name: ADDRESS.sub("<address>", str(value))[:REASON_AT_MOST] for name, value in detail.items() if value}
 
 
 def instant(seconds: object) -> datetime:
-    """Return the instant of a Unix time. Raise ValueError for what is none."""
+    """Return the instant of a Unix time. Raise NotReadableError for what is none."""
     if isinstance(seconds, bool) or not isinstance(seconds, (int, float, str)):
-        raise ValueError(f"timestamp: not Unix seconds, got {seconds!r}.")
+        raise NotReadableError(f"timestamp: not Unix seconds, got {seconds!r}.")
     try:
         return datetime.fromtimestamp(float(seconds), UTC)
     except (OverflowError, OSError, ValueError) as error:
-        raise ValueError(f"timestamp: not Unix seconds, got {seconds!r}.") from error
+        raise NotReadableError(f"timestamp: not Unix seconds, got {seconds!r}.") from error
 
 
 def key_of(named: object, message_id: object = None) -> str | None:

@@ -22,12 +22,12 @@ from ledger.outcomes import add_outcomes
 from ledger.provider_events import add_events, know
 from ledger.suppressions import suppress
 from outreach import case_events, reply, sendgrid_events
-from outreach.event import STATE_OF, Event, Kind
+from outreach.event import STATE_OF, Event, Kind, Problem
 from outreach.reply import Reply
 
 HEAR_LOCK = 0x68656172  # any number nobody else uses: "hear"
 AT_ONCE = 20            # bodies a transaction; a body of SendGrid's may hold thousands of events
-READERS: dict[str, Callable[[bytes, str], Sequence[Event | Reply]]] = {
+READERS: dict[str, Callable[[bytes, str], Sequence[Event | Problem | Reply]]] = {
     "sendgrid": sendgrid_events.read, "sendgrid_inbound": reply.read_posted, "mail": reply.read, "webhook": case_events.read,
 }  # fmt: skip
 FOLDER, DONE = "replies", "read"
@@ -98,18 +98,23 @@ def _hear(session: Session, bodies: Sequence[EventBody], now: datetime) -> Count
     counts: Counter[str] = Counter()
     events: list[Event] = []
     for body in bodies:
-        try:
-            told = READERS[body.source](body.body, body.content_type)
-        except (ValueError, KeyError, UnicodeError) as error:  # kept as it is: a mended reader can be let loose on it again
-            body.problem, told = f"{type(error).__name__}: {error}"[:500], []
-            counts["problems"] += 1
-        body.read_at = now
+        told = _read(body)
+        problems = [each.what for each in told if isinstance(each, Problem)]
+        body.read_at, body.problem = now, "; ".join(problems)[:500] or None
+        counts["problems"] += len(problems)
         events += [each for each in told if isinstance(each, Event)]
         counts["replies"] += _write_replies(session, [each for each in told if isinstance(each, Reply)], body, now)
     known = hear_told(session, events, now=now)
     counts["events"] += len(events)
     counts["aside"] += sum(event.message_key not in known for event in events)
     return +counts
+
+
+def _read(body: EventBody) -> Sequence[Event | Problem | Reply]:
+    try:
+        return READERS[body.source](body.body, body.content_type)
+    except (ValueError, LookupError) as error:  # kept as it is: a mended reader can be let loose on it again
+        return [Problem(f"{type(error).__name__}: {error}")]
 
 
 def _row(event: Event, now: datetime, *, known: bool) -> dict[str, Any]:
@@ -150,7 +155,7 @@ def _write_replies(session: Session, replies: Sequence[Reply], body: EventBody, 
             "note": None if row and row.address == each.sender else "It came from an address that is not the customer's.",
         })  # fmt: skip
         if row:
-            add_outcomes(session, [{"message_id": row.id, "kind": "replied", "occurred_at": each.received_at or body.received_at,
+            add_outcomes(session, [{"message_id": row.id, "kind": "replied", "occurred_at": body.received_at,
                                     "recorded_at": now, "detail": None}])  # fmt: skip
     return add_contacts(session, rows)
 
@@ -171,7 +176,8 @@ ABOUT = text("""
 # The message a reply names; where it names none, the newest that went to its sender.
 ANSWERED = text("""
     SELECT m.id, m.flag_id, m.customer_id, c.address FROM messages m LEFT JOIN customers c USING (customer_id)
-    WHERE m.key = ANY(CAST(:keys AS text[])) OR (c.address = :sender AND m.settled_at IS NOT NULL)
+    WHERE m.state NOT IN ('held_out', 'shadow', 'suppressed', 'planned', 'approved')
+      AND (m.key = ANY(CAST(:keys AS text[])) OR c.address = :sender)
     ORDER BY array_position(CAST(:keys AS text[]), m.key::text) NULLS LAST, m.settled_at DESC NULLS LAST, m.id DESC
     LIMIT 1
 """)

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from core.clock import moment_after
 from core.settings import Settings
-from ledger.messages import State
+from ledger.messages import SENT, State
 from outreach.keyed_hash import suppression_hash
 from outreach.kill_switch import is_paused
 from outreach.local_time import company_zone
@@ -26,8 +26,8 @@ ADDRESS = re.compile(r"[a-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[a-z0-9](?:[a-z0-9-]*[
 WINDOW = timedelta(days=28)
 
 # Before the draw, a message that was held out counts like one that was sent: so the gate cannot tell the arms apart.
-WOULD_BE_SENT = (State.PLANNED, State.CLAIMED, State.ACCEPTED, State.UNCERTAIN, State.HELD_OUT)
-MAY_BE_SENT = (State.CLAIMED, State.ACCEPTED, State.UNCERTAIN)
+WOULD_BE_SENT = (State.PLANNED, State.APPROVED, State.CLAIMED, *SENT, State.UNCERTAIN, State.HELD_OUT)
+MAY_BE_SENT = (State.CLAIMED, *SENT, State.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,10 @@ COUNTS = text("""
         GROUP BY issue, day
     ), m AS (
         SELECT issue, day,
-            count(*) FILTER (WHERE state = 'accepted') AS sent,
+            count(*) FILTER (WHERE state IN ('accepted', 'delayed', 'delivered', 'dropped', 'bounced', 'complained')) AS sent,
             count(*) FILTER (WHERE state = 'refused') AS refused,
             count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
-            count(*) FILTER (WHERE state IN ('planned', 'claimed')) AS planned,
+            count(*) FILTER (WHERE state IN ('planned', 'approved', 'claimed')) AS planned,
             count(*) FILTER (WHERE state = 'held_out') AS held_out,
             count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
             count(*) FILTER (WHERE state = 'shadow') AS shadow

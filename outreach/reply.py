@@ -12,7 +12,7 @@ from email.message import EmailMessage, Message
 from email.utils import parseaddr, parsedate_to_datetime
 from html import unescape
 
-from outreach.event import Event, Kind, key_of, keys_in, said
+from outreach.event import Event, Kind, NotReadableError, Problem, key_of, keys_in, said
 
 PROVIDER = "mail"
 TEXT_AT_MOST = 10_000
@@ -39,7 +39,6 @@ class Reply:
     keys: tuple[str, ...]
     sender: str
     text: str
-    received_at: datetime | None   # by its own Date; None where it has none
 
     @property
     def kind(self) -> str:
@@ -47,21 +46,21 @@ class Reply:
         return "stop" if STOP.search(self.text) else "reply"
 
 
-def read(body: bytes, content_type: str = "message/rfc822") -> list[Event | Reply]:
+def read(body: bytes, content_type: str = "message/rfc822") -> list[Event | Problem | Reply]:
     """Return what one mail says: a person's reply, a report's events, or nothing where a machine answered."""
     mail = message_from_bytes(body, policy=policy.default)
     if not isinstance(mail, EmailMessage) or not mail.keys():
-        raise ValueError("not an e-mail: it has no header.")
+        raise NotReadableError("not an e-mail: it has no header.")
     if mail.get_content_type() == "multipart/report":
         return [*_report(mail, body)]
     return [] if is_automatic(mail) else [_reply(mail, body)]
 
 
-def read_posted(body: bytes, content_type: str) -> list[Event | Reply]:
+def read_posted(body: bytes, content_type: str) -> list[Event | Problem | Reply]:
     """Return what a mail says that SendGrid's inbound parse posted as a form, raw or in parts."""
     form = message_from_bytes(b"Content-Type: " + content_type.encode() + b"\r\n\r\n" + body)
     if not form.is_multipart():
-        raise ValueError(f"a multipart form was expected, got {content_type!r}.")
+        raise NotReadableError(f"a multipart form was expected, got {content_type!r}.")
     fields = {str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True) for part in _parts(form)}
     raw = fields.get("email")
     return read(raw if isinstance(raw, bytes) else _put_together(fields))
@@ -81,7 +80,7 @@ def _reply(mail: EmailMessage, body: bytes) -> Reply:
     named = str(mail.get("Message-ID") or "").strip() or hashlib.sha256(body).hexdigest()
     keys = tuple(dict.fromkeys(keys_in([mail.get("In-Reply-To"), mail.get("References")])))
     source_id = f"mail {hashlib.sha256(named.encode()).hexdigest()[:32]}"
-    return Reply(source_id, keys, _sender(mail), _own_words(_text(mail)), _date(mail))
+    return Reply(source_id, keys, _sender(mail), _own_words(_text(mail)))
 
 
 def _report(mail: EmailMessage, body: bytes) -> list[Event]:
@@ -129,7 +128,7 @@ def _put_together(fields: dict[str, object]) -> bytes:
     """Return the mail whose header and text were posted apart; the text in UTF-8, whatever it came in."""
     header, text = fields.get("headers"), fields.get("text") or fields.get("html") or b""
     if not isinstance(header, bytes) or not isinstance(text, bytes):
-        raise ValueError(f"a mail's headers were expected, got the fields {', '.join(sorted(fields))}.")
+        raise NotReadableError(f"a mail's headers were expected, got the fields {', '.join(sorted(fields))}.")
     kept = [line for line in re.split(rb"\r?\n(?![ \t])", header.strip()) if not line.lower().startswith(b"content-")]
     kind = b"plain" if fields.get("text") else b"html"
     return b"\r\n".join([*kept, b"Content-Type: text/" + kind + b"; charset=utf-8", b"Content-Transfer-Encoding: 8bit", b"", text])

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from core.errors import ConfigError, MissingError
-from outreach.event import Event, Kind, instant, key_of, said
+from outreach.event import Event, Kind, NotReadableError, Problem, instant, key_of, said
 
 PROVIDER = "sendgrid"
 PUBLIC_KEY_ENV = "SENDGRID_WEBHOOK_PUBLIC_KEY"
@@ -44,22 +44,29 @@ def is_theirs(headers: Mapping[str, str], body: bytes) -> bool:
     return True
 
 
-def read(body: bytes, content_type: str = "application/json") -> list[Event]:
-    """Return the events of a body. Raise ValueError that says which is not one."""
+def read(body: bytes, content_type: str = "application/json") -> list[Event | Problem]:
+    """Return the events of a body, and the problem of each part that is none. Raise NotReadableError for a body that is no list."""
     told = json.loads(body)
     if not isinstance(told, list):
-        raise ValueError(f"a list of events was expected, got {type(told).__name__}.")
-    return [_event(number, each) for number, each in enumerate(told) if not _is_passed_over(each)]
+        raise NotReadableError(f"a list of events was expected, got {type(told).__name__}.")
+    return [_read_one(number, each) for number, each in enumerate(told) if not _is_passed_over(each)]
 
 
 def _is_passed_over(each: Any) -> bool:
     return isinstance(each, dict) and each.get("event") in NOT_TRACKED
 
 
-def _event(number: int, each: Any) -> Event:
+def _read_one(number: int, each: Any) -> Event | Problem:
+    try:
+        return _event(each)
+    except ValueError as error:
+        return Problem(f"event {number}: {error}")
+
+
+def _event(each: Any) -> Event:
     if not isinstance(each, dict) or each.get("event") not in KINDS:
         what = each.get("event") if isinstance(each, dict) else each
-        raise ValueError(f"event {number}: {what!r} is not understood. Known: {', '.join(sorted({*KINDS, *NOT_TRACKED}))}.")
+        raise NotReadableError(f"{what!r} is not understood. Known: {', '.join(sorted({*KINDS, *NOT_TRACKED}))}.")
     dropped_for = DROPPED_FOR.get(str(each.get("reason", "")).lower()) if each["event"] == "dropped" else None
     address = each.get("email")
     named = each.get("sg_event_id") or hashlib.sha256(json.dumps(each, sort_keys=True).encode()).hexdigest()
