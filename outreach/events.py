@@ -22,6 +22,7 @@ from ledger.outcomes import add_outcomes
 from ledger.provider_events import add_events, know
 from ledger.suppressions import suppress
 from outreach import case_events, reply, sendgrid_events
+from outreach.alarm import look_at_rates
 from outreach.event import STATE_OF, Event, Kind, Problem
 from outreach.reply import Reply
 
@@ -55,6 +56,8 @@ def hear_events(*, now: datetime, settings: Settings | None = None) -> dict[str,
                 break
             counts += _hear(session, bodies, now)
     with maker.begin() as session:
+        if counts["events"]:
+            look_at_rates(session, settings, now=now)
         empty_bodies(session, before=now - timedelta(days=settings.outreach.events.keep_bodies_days))
     return dict(counts)
 
@@ -119,7 +122,8 @@ def _read(body: EventBody) -> Sequence[Event | Problem | Reply]:
 
 def _row(event: Event, now: datetime, *, known: bool) -> dict[str, Any]:
     return {"provider": event.provider, "event_id": event.event_id, "message_key": event.message_key, "known": known,
-            "kind": str(event.kind), "occurred_at": event.occurred_at, "recorded_at": now, "detail": dict(event.detail)}  # fmt: skip
+            "kind": str(event.kind), "occurred_at": event.occurred_at, "recorded_at": now,
+            "detail": dict(event.detail) | ({"hard": "yes"} if event.hard else {})}  # fmt: skip
 
 
 def _outcome(event: Event, row: Any, now: datetime) -> dict[str, Any]:

@@ -7,15 +7,16 @@ a channel that keeps our keys says for certain what arrived, and takes each key 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from core import clock
-from core.errors import ConfigError, DeliveryError
+from core.errors import ConfigError, DeliveryError, LedgerError
 from core.settings import Settings, current
+from ledger.brakes import pull_brake
 from ledger.database import sessions
 from ledger.messages import (
     SENT,
@@ -102,7 +103,17 @@ class Sender:
             for name in sorted({row.channel for row in due}):
                 self._refuse_played(name)
                 channel(name).check(self.settings)
-            audit(session, days={row.day for row in due})
+        self._reconcile({row.day for row in due})
+
+    def _reconcile(self, days: set[date]) -> None:
+        """Refuse to send for days whose counts do not add up, and leave the brake on until a person has looked."""
+        try:
+            with self.open.begin() as session:
+                audit(session, days=days)
+        except LedgerError as error:
+            with self.open.begin() as session:
+                pull_brake(session, issue=None, kind="mismatch", reason=str(error), now=self.now())
+            raise
 
     def _refuse_played(self, name: str) -> None:
         if self.played and name != "mailbox":
