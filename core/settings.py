@@ -61,7 +61,9 @@ class SendGrid(Strict):
     """How the sendgrid channel reaches its provider; the key is SENDGRID_API_KEY in the environment."""
 
     host: str = Field(default="https://api.sendgrid.com", pattern=r"^https?://")
-    timeout_seconds: float = Field(default=20, gt=0, le=60)  # of connecting, and of each wait for an answer
+    connect_seconds: float = Field(default=5, gt=0, le=60)   # until there is a connection; without one nothing was sent
+    timeout_seconds: float = Field(default=20, gt=0, le=60)  # of each wait for an answer
+    connect_attempts: int = Field(default=3, ge=1, le=10)    # with backoff and jitter; only where nothing can have been sent
     sandbox: bool = False                                    # the provider checks everything and delivers nothing
 
 
@@ -94,11 +96,33 @@ class BrakeLimits(Strict):
     size_times: float = Field(default=3.0, gt=1)              # a cohort so many times its usual size ...
     size_at_least: int = Field(default=200, ge=1)             # ... and no smaller than this
     usual_of: int = Field(default=8, ge=2)                    # the usual size is the median of so many cohorts before
-    hard_bounces: float = Field(default=0.02, gt=0, lt=1)     # share of messages, above it
-    bounces_at_least: int = Field(default=3, ge=1)
-    complaints: float = Field(default=0.001, gt=0, lt=1)      # share of messages to one domain, at or above it
-    complaints_at_least: int = Field(default=3, ge=1)
-    over_days: int = Field(default=7, ge=1)
+
+
+class Smtp(Strict):
+    """How the smtp channel reaches a mail server; SMTP_USER and SMTP_PASSWORD are in the environment, where it wants them."""
+
+    host: str = "localhost"
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    timeout_seconds: float = Field(default=20, gt=0, le=300)
+
+
+class Webhook(Strict):
+    """Where the webhook channel posts its cases; the secret they are signed with is BEFOREHAND_WEBHOOK_SECRET."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    timeout_seconds: float = Field(default=20, gt=0, le=60)
+    attempts: int = Field(default=3, ge=1, le=10)            # with backoff and jitter
+    takes_key_once: bool = False                             # the receiver knows Idempotency-Key: asking again is safe
+
+
+class Events(Strict):
+    """What is kept of the events that providers post to us."""
+
+    keep_bodies_days: int = Field(default=30, ge=2)          # as they came, addresses and all; read ones only
+    hard_bounces_at_most: float = Field(default=0.02, gt=0, le=1)       # of a week's messages of an issue
+    complaints_at_most: float = Field(default=0.001, gt=0, le=1)        # of a week's messages to one domain
+    complaints_at_least: int = Field(default=3, ge=1)        # fewer say nothing, whatever their share
 
 
 class Outreach(Strict):
@@ -128,6 +152,9 @@ class Outreach(Strict):
     paused: bool = False                           # nothing is planned or sent while this is true
     redirect_all_to: str | None = None             # rehearsals: every message goes to this address instead
     sendgrid: SendGrid = SendGrid()
+    smtp: Smtp = Smtp()
+    webhook: Webhook = Webhook()
+    events: Events = Events()
 
 
 class Loyalty(Strict):

@@ -1,7 +1,6 @@
-"""The brake: a cohort far above its usual size, too many hard bounces or complaints stop sending until a person looks.
+"""The brake before the draw: a cohort far above its usual size waits until a person looks. (After sending: outreach.alarm.)
 
-The absence of complaints is no proof that nobody complained: a domain from which no complaint was ever heard is shown
-as unknown, never as zero.
+How recipient domains take our mail is shown beside it; one from which no complaint was ever heard is unknown, never zero.
 """
 
 from collections.abc import Sequence
@@ -15,9 +14,10 @@ from sqlalchemy.orm import Session
 from core.settings import Settings
 from ledger.brakes import Brake, pull_brake
 from ledger.cohorts import Cohort
-from outreach.gate import SENT
+from ledger.messages import SENT
 
-SIZE, BOUNCES, COMPLAINTS = "size", "bounces", "complaints"
+SIZE = "size"
+SEVEN_DAYS = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -30,31 +30,10 @@ class Reputation:
     complaints: int | None
 
 
-def reputation(session: Session, settings: Settings, *, now: datetime) -> list[Reputation]:
-    """Return one row for each recipient domain written to within the brake's days, the largest first."""
-    since = now - timedelta(days=settings.outreach.brake.over_days)
-    rows = session.execute(REPUTATION, {"since": since, "now": now, "sent": list(SENT)})
+def reputation(session: Session, *, now: datetime) -> list[Reputation]:
+    """Return one row for each recipient domain written to within seven days, the largest first."""
+    rows = session.execute(REPUTATION, {"since": now - SEVEN_DAYS, "now": now, "sent": [str(state) for state in SENT]})
     return [Reputation(row.domain, row.sent, row.bounced, row.complained if row.ever else None) for row in rows]
-
-
-def pull_by_reputation(session: Session, settings: Settings, *, now: datetime) -> list[int]:
-    """Pull the brake on everything where bounces or complaints are too many; return the brakes that are on for it.
-
-    A brake that a person lifted is not pulled again for what they saw: only messages since then count.
-    """
-    limits, pulled = settings.outreach.brake, []
-    found = reputation(session, settings, now=now)
-    sent, bounced = sum(each.sent for each in found), sum(each.bounced for each in found)
-    if bounced >= limits.bounces_at_least and bounced > limits.hard_bounces * sent:
-        reason = f"{bounced} of {sent} messages of {limits.over_days} days bounced for good, above {limits.hard_bounces:.1%}"
-        pulled.append(_pull_unless_seen(session, BOUNCES, reason, limits.over_days, now))
-    for each in found:
-        many = each.complaints is not None and each.complaints >= limits.complaints_at_least
-        if many and (each.complaints or 0) >= limits.complaints * each.sent:
-            reason = (f"{each.domain}: {each.complaints} complaints about {each.sent} messages of {limits.over_days} days, "
-                      f"at or above {limits.complaints:.2%}")  # fmt: skip
-            pulled.append(_pull_unless_seen(session, COMPLAINTS, reason, limits.over_days, now))
-    return [brake for brake in pulled if brake is not None]
 
 
 def pull_by_size(session: Session, cohorts: Sequence[Cohort], settings: Settings, *, now: datetime) -> set[str]:
@@ -78,12 +57,6 @@ def _usual_size(session: Session, cohort: Cohort, of: int) -> float | None:
     before = select(Cohort.size).where(Cohort.issue == cohort.issue, Cohort.day < cohort.day, ~Cohort.replay)
     sizes = session.scalars(before.order_by(Cohort.day.desc()).limit(of)).all()
     return float(median(sizes)) if len(sizes) >= of // 2 else None
-
-
-def _pull_unless_seen(session: Session, kind: str, reason: str, over_days: int, now: datetime) -> int | None:
-    if _lifted_since(session, None, kind, now - timedelta(days=over_days)):
-        return None
-    return pull_brake(session, issue=None, kind=kind, reason=reason, now=now)
 
 
 def _lifted_since(session: Session, issue: str | None, kind: str, since: datetime) -> bool:

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from ledger.bulk import copy_once
-from ledger.messages import Message, State
-from outreach.gate import SENT, WOULD_BE_SENT, Candidate, gather, refusals, when
+from ledger.messages import SENT, Message, State
+from outreach.gate import WOULD_BE_SENT, Candidate, gather, refusals, when
 from outreach.playbook import LATER, Playbook
 
 LOOK_BACK_DAYS = 190  # nothing is due later than that
@@ -47,7 +47,7 @@ def plan_later(session: Session, playbooks: Mapping[str, Playbook], *, settings:
 
 def _candidates(session: Session, kinds: list[tuple[str, str, int]], now: datetime) -> list[Candidate]:
     issues, names, days = zip(*kinds, strict=True)
-    values = {"issues": list(issues), "kinds": list(names), "days": list(days), "now": now, "sent": list(SENT),
+    values = {"issues": list(issues), "kinds": list(names), "days": list(days), "now": now, "sent": [str(state) for state in SENT],
               "back": LOOK_BACK_DAYS}  # fmt: skip
     return [Candidate(*row) for row in session.execute(DUE, values)]
 

@@ -22,7 +22,8 @@ from ledger.days import mark_done
 from ledger.flags import Flag
 from ledger.needs import note_need
 from ledger.outcomes import Outcome
-from ledger.suppressions import Suppression
+from ledger.suppressions import suppress
+from outreach.alarm import look_at_rates
 from outreach.heldout import units_of
 from outreach.holdout import HOLD_OUT
 from outreach.playbook import Playbook, load_playbooks
@@ -98,8 +99,11 @@ def _note_complaints(session: Session, day: date, settings: Settings, now: datet
         if (message := session.scalar(LAST_TOLD, {"customer": customer, "at": at})) is not None:
             outcomes.append({"message_id": message, "kind": "complained", "occurred_at": at, "recorded_at": now, "detail": None})
         suppressed.append({"subject": customer, "topic": "all", "reason": "complaint", "since": at})
-    add_once(session, Suppression, suppressed, key=["subject", "topic"])
-    return add_once(session, Outcome, outcomes, key=["message_id", "kind"])
+    suppress(session, suppressed)
+    new = add_once(session, Outcome, outcomes, key=["message_id", "kind"])
+    if new:
+        look_at_rates(session, settings, now=now)
+    return new
 
 
 def _find_contaminated(session: Session, day: date, settings: Settings, now: datetime) -> int:

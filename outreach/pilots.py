@@ -19,7 +19,7 @@ class Pilots:
         self.facts = facts
         issues = [name for name, playbook in facts.playbooks.items() if playbook.mode == "pilot"]
         midnight = facts.now.astimezone(company_zone(facts.settings)).replace(hour=0, minute=0, second=0, microsecond=0)
-        values = {"issues": issues, "since": midnight, "states": list(WOULD_BE_SENT)}
+        values = {"issues": issues, "since": midnight, "states": [str(state) for state in WOULD_BE_SENT]}
         self.today = Counter({issue: n for issue, n in session.execute(PILOTED, values)} if issues else {})
 
     def outside(self, candidate: Candidate, playbook: Playbook) -> list[str]:

@@ -22,7 +22,7 @@ from ledger.days import mark_done
 from ledger.messages import Message, State
 from ledger.verdicts import Verdict
 from outreach.arms import Draw
-from outreach.brake import pull_by_reputation, pull_by_size
+from outreach.brake import pull_by_size
 from outreach.channel import channel
 from outreach.decision import Decision
 from outreach.fix import fixes
@@ -67,7 +67,6 @@ def plan_approved(*, now: datetime, settings: Settings | None = None) -> dict[st
 def _plan(session: Session, settings: Settings, *, last: date, now: datetime) -> dict[str, int]:
     session.execute(select(func.pg_advisory_xact_lock(PLANNER_LOCK)))
     none = {"cohorts": 0, **{str(state): 0 for state in COUNTED}, "actions": 0, "later": 0}
-    pull_by_reputation(session, settings, now=now)
     if is_paused(session, settings):
         return none
     playbooks = in_force(session, load_playbooks(settings))

@@ -5,10 +5,10 @@
 """
 
 from outreach.gate.candidate import Candidate
-from outreach.gate.facts import MAY_BE_SENT, SENT, WOULD_BE_SENT, Facts, gather
+from outreach.gate.facts import MAY_BE_SENT, WOULD_BE_SENT, Facts, gather
 from outreach.gate.rules import RULES, WAITS, refusals
 from outreach.gate.speaker import channel_for
 from outreach.gate.timing import MOVES, when
 
-__all__ = ["MAY_BE_SENT", "MOVES", "RULES", "SENT", "WAITS", "WOULD_BE_SENT", "Candidate", "Facts", "channel_for", "gather",
+__all__ = ["MAY_BE_SENT", "MOVES", "RULES", "WAITS", "WOULD_BE_SENT", "Candidate", "Facts", "channel_for", "gather",
            "refusals", "when"]

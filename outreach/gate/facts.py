@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from ledger.brakes import open_brakes
+from ledger.messages import SENT, State
 from outreach.gate.candidate import Candidate
 from outreach.gate.pace import Pace, read_pace
 from outreach.keyed_hash import suppression_hash
@@ -18,11 +19,9 @@ from outreach.playbook import Playbook
 
 WINDOW = timedelta(days=28)
 
-# What has left us, and what events may have said of it since.
-SENT = ("accepted", "delayed", "delivered", "dropped", "bounced", "complained")
-MAY_BE_SENT = ("claimed", "uncertain", *SENT)
+MAY_BE_SENT = (State.CLAIMED, State.UNCERTAIN, *SENT)
 # Before the draw, a message that was held out counts like one that was sent: so the gate cannot tell the arms apart.
-WOULD_BE_SENT = ("planned", "approved", "held_out", *MAY_BE_SENT)
+WOULD_BE_SENT = (State.PLANNED, State.APPROVED, State.HELD_OUT, *MAY_BE_SENT)
 
 Said = tuple[int, str, datetime]  # of a message: its flag, its kind, and when it was or will be due
 
