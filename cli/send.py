@@ -24,11 +24,13 @@ def send(
     if settle is not None:
         _settle(settings, settle, verdict, by)
         return
+    from cli.run import tell_modes
     from outreach.act import act_due
     from outreach.plan import plan_approved
     from outreach.reconcile import reconcile_all
     from outreach.send import send_due
 
+    tell_modes(settings)
     planned = plan_approved(now=now(), settings=settings)
     acted = act_due(now=now(), settings=settings)
     sent = send_due(now=now(), settings=settings)

@@ -1,4 +1,4 @@
-"""The brake before the draw: a cohort far above its usual size waits until a person looks. (After sending: outreach.alarm.)
+"""The brake before the draw: a cohort far above its usual size waits until a person looks; outreach.alarm pulls those after it.
 
 How recipient domains take our mail is shown beside it; one from which no complaint was ever heard is unknown, never zero.
 """

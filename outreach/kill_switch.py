@@ -13,10 +13,10 @@ SUBJECT = "outreach"
 PAUSE, RESUME = "pause", "resume"
 
 
-def pause(session: Session, *, actor: str, note: str, now: datetime) -> None:
-    """Stop planning and sending, from the next batch on, in every process."""
-    pull_brake(session, issue=None, kind=KIND, reason=f"{actor}: {note}", now=now)
-    session.add(Act(actor=actor, act=PAUSE, subject=SUBJECT, detail={"note": note}, at=now))
+def pause(session: Session, *, actor: str, note: str, now: datetime, issue: str | None = None) -> None:
+    """Stop planning, acting and sending (of one issue, or at all), from the next batch on, in every process."""
+    pull_brake(session, issue=issue, kind=KIND, reason=f"{actor}: {note}", now=now)
+    session.add(Act(actor=actor, act=PAUSE, subject=issue or SUBJECT, detail={"note": note}, at=now))
 
 
 def resume(session: Session, *, actor: str, note: str, now: datetime) -> None:
