@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 MOST_PEOPLE = 1000
 MOST_CUSTOM_ARGS = MOST_SUBSTITUTIONS = 10_000  # bytes a person
@@ -24,14 +24,14 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: Any
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Tell how many messages were taken, how many more than once, and in how many requests."""
         provider: Provider = self.server.provider
         with provider.lock:
             told = {"received": len(provider.received), "duplicates": provider.duplicates, "requests": provider.asked}
         self._answer(200, told, {})
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """Take a request, or do what the next behaviour says: `429 {headers}`, `500`, `take, then drop`, `hang`, `slow`."""
         provider: Provider = self.server.provider
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
@@ -104,7 +104,7 @@ class Provider:
         self.server.provider = self
         self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def __enter__(self) -> "Provider":
+    def __enter__(self) -> Self:
         """Answer from now on."""
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self
