@@ -64,16 +64,15 @@ def upgrade() -> None:
     )
     op.create_index('ix_provider_events_message_key', 'provider_events', ['message_key'], unique=False)
     op.create_table('transitions',
-    sa.Column('id', sa.BigInteger(), nullable=False),
-    sa.Column('message_id', sa.Integer(), nullable=False),
+    sa.Column('message_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger(), sa.Identity(), nullable=False),
     sa.Column('from_state', sa.String(), nullable=False),
     sa.Column('to_state', sa.String(), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('reasons', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_transitions'))
+    sa.PrimaryKeyConstraint('message_id', 'id', name=op.f('pk_transitions'))
     )
-    op.create_index('ix_transitions_message_id', 'transitions', ['message_id'], unique=False)
     op.create_table('contacts',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('source_id', sa.String(), nullable=False),
@@ -97,7 +96,7 @@ def upgrade() -> None:
     op.add_column('messages', sa.Column('needs_approval', sa.Boolean(), server_default=sa.text('false'), nullable=False))
     op.add_column('messages', sa.Column('moved_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_index('ix_messages_due', table_name='messages')
-    op.create_index('ix_messages_due', 'messages', ['due_at'], postgresql_where="state IN ('planned', 'approved')")
+    op.create_index('ix_messages_due', 'messages', ['due_at', 'id'], postgresql_where="state IN ('planned', 'approved')")
     op.execute(KEEP_EACH_ARROW)
 
 
@@ -112,7 +111,6 @@ def downgrade() -> None:
     op.drop_index(op.f('ix_contacts_message_id'), table_name='contacts')
     op.drop_index(op.f('ix_contacts_customer_id'), table_name='contacts')
     op.drop_table('contacts')
-    op.drop_index('ix_transitions_message_id', table_name='transitions')
     op.drop_table('transitions')
     op.drop_index('ix_provider_events_message_key', table_name='provider_events')
     op.drop_table('provider_events')
