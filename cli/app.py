@@ -28,6 +28,12 @@ VERBS = (
     "status",
     "demo",
     "up",
+    "console",
+    "people",
+    "tokens",
+    "console",
+    "people",
+    "tokens",
 )
 
 
