@@ -33,7 +33,7 @@ root = {root}
 [outreach]
 channel     = "sendgrid"
 batch       = {batch}
-fresh_days  = 30
+fresh_days  = 365
 quiet_from  = 00:00:00
 quiet_until = 00:00:00
 lease_seconds = {lease}
