@@ -22,7 +22,13 @@ VERBS = (
     "train",
     "detect",
     "review",
+    "mode",
+    "heldout",
+    "act",
     "send",
+    "brake",
+    "gesture",
+    "erase",
     "events",
     "inbox",
     "calls",
@@ -31,6 +37,12 @@ VERBS = (
     "status",
     "demo",
     "up",
+    "console",
+    "people",
+    "tokens",
+    "console",
+    "people",
+    "tokens",
 )
 
 

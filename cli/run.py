@@ -33,6 +33,7 @@ def run(
     settings = configured()
     begin, end = day_of(first), day_of(last)
     check_configuration(settings)
+    tell_modes(settings)
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
     with Pullers(steps=len(list(pace.steps()))) as pullers:
         eve = begin - timedelta(days=1)
@@ -54,6 +55,17 @@ def check_configuration(settings: Settings) -> None:
 
     for load in (load_sources, load_issues, load_playbooks):
         load(settings)
+
+
+def tell_modes(settings: Settings) -> None:
+    """Say which playbooks run lower than their file says."""
+    from ledger.database import sessions
+    from outreach.modes import approved_modes, held_back
+    from outreach.playbook import load_playbooks
+
+    with sessions(settings)() as session:
+        for said in held_back(load_playbooks(settings), approved_modes(session)):
+            VOICE.say(said)
 
 
 def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:

@@ -24,15 +24,19 @@ def send(
     if settle is not None:
         _settle(settings, settle, verdict, by)
         return
+    from cli.run import tell_modes
+    from outreach.act import act_due
     from outreach.plan import plan_approved
     from outreach.reconcile import reconcile_all
     from outreach.send import send_due
 
+    tell_modes(settings)
     planned = plan_approved(now=now(), settings=settings)
+    acted = act_due(now=now(), settings=settings)
     sent = send_due(now=now(), settings=settings)
     cohorts = reconcile_all(settings=settings)
     words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sent.items() if count) or "nothing was due"
-    VOICE.result({"planned": planned, "sent": sent, "cohorts": cohorts}, [f"Sending: {words}. {cohorts} cohorts reconcile."])
+    VOICE.result({"planned": planned, "acted": acted, "sent": sent, "cohorts": cohorts}, [f"Sending: {words}. {cohorts} cohorts reconcile."])
 
 
 def _approve(settings: Settings, message: int, by: str) -> None:

@@ -34,11 +34,11 @@ from ledger.messages import (
 from outreach.channel import Receipt, Status, channel
 from outreach.compose import Composer, Recipient
 from outreach.events import hear_events
-from outreach.gate import MAY_BE_SENT, Candidate, Facts, gather, refusals
+from outreach.gate import MAY_BE_SENT, WAITS, Candidate, Facts, gather, refusals, when
 from outreach.kill_switch import is_paused
 from outreach.letter import Letter
-from outreach.local_time import next_allowed
-from outreach.playbook import Playbook, load_playbooks
+from outreach.modes import playbooks_in_force
+from outreach.playbook import Playbook
 from outreach.reconcile import audit
 
 GATE_LOCK = 0x67617465  # any number nobody else uses: "gate"
@@ -56,7 +56,7 @@ def send_due(*, now: datetime | None = None, settings: Settings | None = None, p
     Raise LedgerError when the counts of a day that is due do not reconcile, DeliveryError when a channel is misconfigured.
     """
     settings = settings or current()
-    sender = Sender(settings, load_playbooks(settings), now, played)
+    sender = Sender(settings, playbooks_in_force(settings), now, played)
     return dict(sender.run())
 
 
@@ -164,7 +164,9 @@ class Sender:
             if result is None:
                 row = rows[message.id]
                 to = Recipient(message.key, row.address, row.name, row.language, message.day)
-                passed.append((message, self.composer.letter(self.playbooks[message.issue], to, now=now)))
+                done = facts.fixes.get(message.flag_id) == "done"
+                spoken = self.playbooks[message.issue].spoken(message.kind, done=done)
+                passed.append((message, self.composer.letter(spoken, to, now=now)))
             else:
                 facts.remove(candidate)
                 results.append(result)
@@ -178,13 +180,14 @@ class Sender:
         if playbook is not None and playbook.mode == "shadow":
             reasons.append("back_in_shadow")
         version = message.playbook_version
-        if reasons == ["paused"]:
+        if reasons and WAITS.issuperset(reasons):
             return Result(message.id, message.fence, State.PLANNED, version, due_at=facts.now + LATER)
         if reasons:
             return Result(message.id, message.fence, State.SUPPRESSED, version, reasons=tuple(reasons))
-        due_at = next_allowed(facts.now, candidate.time_zone, candidate.country, self.settings)
+        due_at, moved = when(candidate, facts)
         if due_at > facts.now:
-            return Result(message.id, message.fence, State.PLANNED, version, due_at=due_at)
+            return Result(message.id, message.fence, State.PLANNED, version, reasons=tuple(moved), due_at=due_at)
+        facts.pace.take(facts.now)
         return None
 
     def _call(self, name: str, letters: list[Letter], of_key: dict[str, Row[Any]]) -> None:
@@ -251,7 +254,8 @@ DUE = text("SELECT DISTINCT day, channel FROM messages WHERE state IN ('planned'
 
 RECIPIENTS = text("""
     SELECT m.id AS message_id, m.flag_id, m.issue, m.day, f.state, f.replay, m.customer_id, m.unit_id,
-           c.address, COALESCE(c.consent, false) AS consent, c.time_zone, c.country, c.name, c.language
+           c.address, COALESCE(c.consent, false) AS consent, c.time_zone, c.country, c.phone, f.probability, f.days_until,
+           m.kind, m.channel, m.planned_at, c.name, c.language
     FROM messages m JOIN flags f ON f.id = m.flag_id LEFT JOIN customers c ON c.customer_id = m.customer_id
     WHERE m.id = ANY(:ids)
 """)

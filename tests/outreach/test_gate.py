@@ -99,7 +99,7 @@ def test_the_erased_stay_suppressed_though_only_a_keyed_hash_is_left(house, subj
     (flag,) = house.flags("ann")
     house.add(suppression(suppression_hash(house.settings, subject), reason="erased"))
 
-    assert refused(house, flag) == ["suppressed"]
+    assert refused(house, flag) == ["erased"]
 
 
 def test_every_reason_is_recorded_not_only_the_first(house):
