@@ -94,6 +94,16 @@ def upgrade() -> None:
     op.create_index(op.f('ix_contacts_message_id'), 'contacts', ['message_id'], unique=False)
     op.create_index('ix_contacts_open', 'contacts', ['received_at'], unique=False, postgresql_where='handled_at IS NULL')
     op.add_column('messages', sa.Column('needs_approval', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.create_table('claims',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('begun_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_claims'))
+    )
+    op.create_index('ix_claims_waiting', 'claims', ['lease_until'], unique=False, postgresql_where='begun_at IS NULL AND revoked_at IS NULL')
+    op.add_column('messages', sa.Column('claim_id', sa.Integer(), nullable=True))
     op.add_column('messages', sa.Column('moved_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_index('ix_messages_due', table_name='messages')
     op.create_index('ix_messages_due', 'messages', ['due_at', 'id'], postgresql_where="state IN ('planned', 'approved')")
@@ -105,6 +115,8 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER keep_each_arrow ON messages; DROP FUNCTION keep_each_arrow()")
     op.drop_index('ix_messages_due', table_name='messages')
     op.create_index('ix_messages_due', 'messages', ['due_at'], postgresql_where="state = 'planned'")
+    op.drop_column('messages', 'claim_id')
+    op.drop_table('claims')
     op.drop_column('messages', 'moved_at')
     op.drop_column('messages', 'needs_approval')
     op.drop_index('ix_contacts_open', table_name='contacts', postgresql_where='handled_at IS NULL')
