@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 MOST_PEOPLE = 1000
 MOST_CUSTOM_ARGS = MOST_SUBSTITUTIONS = 10_000  # bytes a person
@@ -104,7 +104,7 @@ class Provider:
         self.server.provider = self
         self.host = f"http://127.0.0.1:{self.server.server_address[1]}"
 
-    def __enter__(self) -> "Provider":
+    def __enter__(self) -> Self:
         """Answer from now on."""
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
         return self

@@ -37,6 +37,12 @@ VERBS = (
     "status",
     "demo",
     "up",
+    "console",
+    "people",
+    "tokens",
+    "console",
+    "people",
+    "tokens",
 )
 
 

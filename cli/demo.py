@@ -52,7 +52,7 @@ def demo(
             tally = play_past(settings, company, live_from - timedelta(days=1))
             write_days(settings, company, live[-1])
             runs = live_days(settings, scheduler, live)
-    tell(settings, company, tally, runs, seconds=time.monotonic() - started)
+    tell(settings, company, tally, runs, started=started)
 
 
 @dataclass(frozen=True)
@@ -123,8 +123,8 @@ def write_days(settings: Settings, company: "Company", last: date) -> None:
         company.write_until(last, contacts=accepted_messages(settings))
 
 
-def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[str, Any]], *, seconds: float) -> None:
-    """Print the summary, write the report, and say where everything is."""
+def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[str, Any]], *, started: float) -> None:
+    """Print the summary, write the report, and say where everything is and how long it all took since `started`."""
     from console.figures import figures
     from console.report import write_report
     from feature_store.gate import build_docs
@@ -138,11 +138,12 @@ def tell(settings: Settings, company: "Company", tally: Tally, runs: list[dict[s
     report = write_report(settings, extra, now=now())
     tell_figures(found)
     tell_readings(readings, truth=truth)
+    seconds = time.monotonic() - started
     VOICE.result(
         {"played": vars(tally), "figures": found, "readings": readings, "truth": truth, "airflow": runs,
          "report": report, "places": extra["places"], "seconds": round(seconds, 1)},
         ["", sentence(tally), f"Report:      {report}", f"Mailbox:     {places['mailbox']}",
          f"Shadow page: {places['shadow']}", f"Data Docs:   {places['data_docs']}",
          "Airflow UI:  `make up` opens it and keeps the scheduler going until Ctrl-C.",
-         f"Done in {seconds / 60:.1f} minutes."],
+         f"Done in {seconds / 60:.1f} minutes." if seconds >= 90 else f"Done in {seconds:.0f} seconds."],
     )  # fmt: skip

@@ -168,6 +168,30 @@ class Loyalty(Strict):
     settle_days: int = Field(default=3, ge=0)      # a horizon is read once this many days passed after it
 
 
+class OpenId(Strict):
+    """An identity provider of your own; its client secret is BEFOREHAND_OIDC_SECRET in the environment."""
+
+    name: str                                      # on the button: "Sign in with ..."
+    issuer: str = Field(pattern=r"^https?://")
+    client_id: str
+
+
+class Console(Strict):
+    """How people reach the pages."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=1, le=65535)
+    address: str | None = Field(default=None, pattern=r"^https?://")  # where people reach it; http://host:port when not stated
+    secure: bool = False                           # reached over HTTPS alone: cookies say so, browsers remember it
+    sign_in_hours: int = Field(default=12, ge=1, le=168)
+    oidc: OpenId | None = None
+
+    @property
+    def url(self) -> str:
+        """Where people reach the pages, without a slash at the end."""
+        return (self.address or f"http://{self.host}:{self.port}").rstrip("/")
+
+
 class Settings(Strict):
     """Everything in settings.toml, and the folder it came from."""
 
@@ -178,6 +202,7 @@ class Settings(Strict):
     review: Review = Review()
     outreach: Outreach = Outreach()
     loyalty: Loyalty = Loyalty()
+    console: Console = Console()
     _folder: Path = PrivateAttr(default=Path("config"))
 
     @property

@@ -181,7 +181,7 @@ ABOUT = text("""
 ANSWERED = text("""
     SELECT m.id, m.flag_id, m.customer_id, c.address FROM messages m LEFT JOIN customers c USING (customer_id)
     WHERE m.state NOT IN ('held_out', 'shadow', 'suppressed', 'planned', 'approved')
-      AND (m.key = ANY(CAST(:keys AS text[])) OR c.address = :sender)
+      AND (m.key = ANY(CAST(:keys AS text[])) OR (c.address = :sender AND :sender <> ''))
     ORDER BY array_position(CAST(:keys AS text[]), m.key::text) NULLS LAST, m.settled_at DESC NULLS LAST, m.id DESC
     LIMIT 1
 """)
