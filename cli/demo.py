@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from cli.live import live_days, live_days_done, scheduler_for
 from cli.measure import tell_readings
 from cli.options import to_day
-from cli.play import Pace, Tally
+from cli.play import Pace, Tally, morning_after
 from cli.pullers import Pullers
 from cli.run import load_history, play_with_progress, sentence
 from cli.status import tell_figures
@@ -91,12 +91,28 @@ def play_past(settings: Settings, company: "Company", last: date) -> Tally:
     """Load half a year as history, then play week by week; the company reacts to the messages of the weeks before."""
     eve = company.first + timedelta(days=FIRST_LOAD_DAYS - 1)
     write_days(settings, company, eve)
+    approve_playbooks(settings, morning_after(eve))
     pace = Pace(eve + timedelta(days=1), last)
     with Pullers(steps=len(list(pace.steps()))) as pullers:
         loaded = load_history(settings, company.first, eve, pullers)
         tally = play_with_progress(settings, pace, pullers, before_step=lambda _, end: write_days(settings, company, end))
         tally.add(**loaded)
         return tally
+
+
+def approve_playbooks(settings: Settings, instant: datetime) -> None:
+    """Let those who stand for the made company's remedies approve its playbooks, before its first morning."""
+    from ledger.database import sessions
+    from outreach.evidence import evidence
+    from outreach.modes import approved_modes, set_mode
+    from outreach.playbook import load_playbooks
+
+    with sessions(settings).begin() as session:
+        decided = approved_modes(session)
+        for issue, playbook in load_playbooks(settings).items():
+            if playbook.remedy and issue not in decided:  # a mode that a person set since stays
+                set_mode(session, playbook, playbook.mode, by=playbook.remedy.approved_by, evidence=evidence(session, issue),
+                         now=instant, settings=settings)  # fmt: skip
 
 
 def write_days(settings: Settings, company: "Company", last: date) -> None:

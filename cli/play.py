@@ -93,15 +93,19 @@ def watch_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]
 
 
 def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
-    """Approve within limits, gate, assign, plan and send to the mailbox, for the flags of `day`."""
+    """Hear the day's news, approve within limits, gate, assign, plan, act and send to the mailbox, for the flags of `day`."""
+    from outreach.act import act_due
     from outreach.addresses import sync_day
+    from outreach.news import read_news
     from outreach.plan import plan_day
     from outreach.review import review_day
     from outreach.send import send_due
 
     sync_day(day=day, now=now, settings=settings)
+    read_news(day=day, now=now, settings=settings)
     review_day(day=day, now=now, settings=settings)
     planned = plan_day(day=day, now=now, settings=settings)
+    act_due(now=now, settings=settings, played=True)
     sent = send_due(now=now, settings=settings, played=True)
     return {"held_out": planned.get("held_out", 0), "accepted": sent.get("accepted", 0)}
 

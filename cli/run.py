@@ -33,6 +33,7 @@ def run(
     settings = configured()
     begin, end = day_of(first), day_of(last)
     check_configuration(settings)
+    tell_modes(settings)
     pace = Pace(begin, end, every_days=every, train_every_days=train_every)
     with Pullers(steps=len(list(pace.steps()))) as pullers:
         eve = begin - timedelta(days=1)
@@ -62,6 +63,17 @@ def check_conditions(settings: Settings) -> None:
     from detectors.watching import check_all_features
 
     check_all_features(settings)
+
+
+def tell_modes(settings: Settings) -> None:
+    """Say which playbooks run lower than their file says."""
+    from ledger.database import sessions
+    from outreach.modes import approved_modes, held_back
+    from outreach.playbook import load_playbooks
+
+    with sessions(settings)() as session:
+        for said in held_back(load_playbooks(settings), approved_modes(session)):
+            VOICE.say(said)
 
 
 def load_history(settings: Settings, first: date, last: date, pullers: Pullers) -> dict[str, int]:

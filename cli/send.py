@@ -11,26 +11,48 @@ from core.settings import Settings
 
 
 def send(
+    approve: Annotated[int | None, typer.Option(metavar="MESSAGE", help="Let a message go out that needs a person's word.")] = None,
+    by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who approves or settles.")] = "operator",
     settle: Annotated[int | None, typer.Option(metavar="MESSAGE", help="Settle an uncertain message by hand.")] = None,
     verdict: Annotated[str | None, typer.Option("--as", help="accepted | refused, with --settle.")] = None,
 ) -> None:
     """Plan what was approved, send every due message once, and check that the counts reconcile."""
     settings = configured()
-    if settle is not None:
-        _settle(settings, settle, verdict)
+    if approve is not None:
+        _approve(settings, approve, by)
         return
+    if settle is not None:
+        _settle(settings, settle, verdict, by)
+        return
+    from cli.run import tell_modes
+    from outreach.act import act_due
     from outreach.plan import plan_approved
     from outreach.reconcile import reconcile_all
     from outreach.send import send_due
 
+    tell_modes(settings)
     planned = plan_approved(now=now(), settings=settings)
+    acted = act_due(now=now(), settings=settings)
     sent = send_due(now=now(), settings=settings)
     cohorts = reconcile_all(settings=settings)
     words = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sent.items() if count) or "nothing was due"
-    VOICE.result({"planned": planned, "sent": sent, "cohorts": cohorts}, [f"Sending: {words}. {cohorts} cohorts reconcile."])
+    VOICE.result({"planned": planned, "acted": acted, "sent": sent, "cohorts": cohorts}, [f"Sending: {words}. {cohorts} cohorts reconcile."])
 
 
-def _settle(settings: Settings, message: int, verdict: str | None) -> None:
+def _approve(settings: Settings, message: int, by: str) -> None:
+    from ledger.acts import Act
+    from ledger.database import sessions
+    from ledger.messages import approve
+
+    instant = now()
+    with sessions(settings).begin() as session:
+        moved = approve(session, [message], now=instant) == 1
+        session.add(Act(actor=by, act="approve_message", subject=f"message {message}", detail={"moved": moved}, at=instant))
+    word = "may go out" if moved else "does not wait for anybody's word; nothing changed"
+    VOICE.result({"message": message, "moved": moved}, [f"Message {message} {word}."])
+
+
+def _settle(settings: Settings, message: int, verdict: str | None, by: str) -> None:
     from ledger.acts import Act
     from ledger.database import sessions
     from ledger.messages import State, settle
@@ -41,6 +63,6 @@ def _settle(settings: Settings, message: int, verdict: str | None) -> None:
     with sessions(settings).begin() as session:
         moved = settle(session, message, state=State(verdict), now=instant)
         detail = {"verdict": verdict, "moved": moved}
-        session.add(Act(actor="operator", act="settle", subject=f"message {message}", detail=detail, at=instant))
+        session.add(Act(actor=by, act="settle", subject=f"message {message}", detail=detail, at=instant))
     word = f"is now {verdict}" if moved else "was not uncertain; nothing changed"
     VOICE.result({"message": message, "moved": moved}, [f"Message {message} {word}."])

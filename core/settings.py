@@ -1,12 +1,12 @@
 """config/settings.toml: the company, where things are stored, and the limits everything stays within."""
 
 import os
-from datetime import time
+from datetime import date, time
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, field_validator
 from upath import UPath
 
 from core.strict import Strict, load_toml
@@ -74,8 +74,68 @@ class SendGrid(Strict):
     """How the sendgrid channel reaches its provider; the key is SENDGRID_API_KEY in the environment."""
 
     host: str = Field(default="https://api.sendgrid.com", pattern=r"^https?://")
-    timeout_seconds: float = Field(default=20, gt=0, le=60)  # of connecting, and of each wait for an answer
+    connect_seconds: float = Field(default=5, gt=0, le=60)   # until there is a connection; without one nothing was sent
+    timeout_seconds: float = Field(default=20, gt=0, le=60)  # of each wait for an answer
+    connect_attempts: int = Field(default=3, ge=1, le=10)    # with backoff and jitter; only where nothing can have been sent
     sandbox: bool = False                                    # the provider checks everything and delivers nothing
+
+
+class Pace(Strict):
+    """How many messages an hour the people can answer who must take what a message brings about."""
+
+    answers_by_hour: tuple[int, ...] = ()                     # 24 numbers, the company's clock; none: no limit
+    contacts_per_message: float = Field(default=0.1, gt=0)    # contacts that one message brings about
+
+    @field_validator("answers_by_hour")
+    @classmethod
+    def _whole_day(cls, hours: tuple[int, ...]) -> tuple[int, ...]:
+        if hours and (len(hours) != 24 or min(hours) < 0):
+            raise ValueError(f"one number from 0 on for each of the 24 hours is needed, got {len(hours)}")
+        return hours
+
+
+class WarmUp(Strict):
+    """How many messages a day a new domain may send, so that mailbox providers come to know it."""
+
+    since: date | None = None                                 # the first day; None: the domain is known
+    first_day: int = Field(default=50, ge=1)
+    times_a_day: float = Field(default=1.3, gt=1)             # each day so many times the day before
+    until: int = Field(default=5000, ge=1)                    # a day's number from which there is no limit
+
+
+class BrakeLimits(Strict):
+    """What stops sending by itself until a person lets it go on."""
+
+    size_times: float = Field(default=3.0, gt=1)              # a cohort so many times its usual size ...
+    size_at_least: int = Field(default=200, ge=1)             # ... and no smaller than this
+    usual_of: int = Field(default=8, ge=2)                    # the usual size is the median of so many cohorts before
+
+
+class Smtp(Strict):
+    """How the smtp channel reaches a mail server; SMTP_USER and SMTP_PASSWORD are in the environment, where it wants them."""
+
+    host: str = "localhost"
+    port: int = Field(default=587, ge=1, le=65535)
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    timeout_seconds: float = Field(default=20, gt=0, le=300)
+
+
+class Webhook(Strict):
+    """Where the webhook channel posts its cases; the secret they are signed with is BEFOREHAND_WEBHOOK_SECRET."""
+
+    url: str | None = Field(default=None, pattern=r"^https?://")
+    timeout_seconds: float = Field(default=20, gt=0, le=60)
+    attempts: int = Field(default=3, ge=1, le=10)            # with backoff and jitter
+    takes_key_once: bool = False                             # the receiver knows Idempotency-Key: asking again is safe
+
+
+class Events(Strict):
+    """What is kept of the events that providers post to us."""
+
+    keep_bodies_days: int = Field(default=30, ge=2)          # as they came, addresses and all; read ones only
+    hard_bounces_at_most: float = Field(default=0.02, gt=0, le=1)       # of a week's messages of an issue
+    complaints_at_most: float = Field(default=0.001, gt=0, le=1)        # of a week's messages to one domain
+    complaints_at_least: int = Field(default=3, ge=1)        # fewer say nothing, whatever their share
 
 
 class Outreach(Strict):
@@ -92,9 +152,22 @@ class Outreach(Strict):
     lease_seconds: int = Field(default=300, ge=10)
     batch: int = Field(default=100, ge=1, le=1000)
     messages_per_unit_28d: int = Field(default=4, ge=1)
+    messages_per_customer_28d: int = Field(default=4, ge=1)
+    write_on_weekends: bool = True                 # false: never on the weekend of the customer's country
+    write_on_holidays: bool = True                 # false: never on a public holiday there
+    approvers: tuple[str, ...] = ()                # who may raise a mode, lift a brake, grant; empty: whoever gives a name
+    needs_events: dict[str, Literal["vulnerable", "asked"]] = Field(default={})  # "source.kind" that says a person should call
+    outbound_events: tuple[str, ...] = ()          # "source.kind": somebody else contacted a customer
+    complaint_events: tuple[str, ...] = ()         # "source.kind": a complaint that no provider reported to us
+    pace: Pace = Pace()
+    warm_up: WarmUp = WarmUp()
+    brake: BrakeLimits = BrakeLimits()
     paused: bool = False                           # nothing is planned or sent while this is true
     redirect_all_to: str | None = None             # rehearsals: every message goes to this address instead
     sendgrid: SendGrid = SendGrid()
+    smtp: Smtp = Smtp()
+    webhook: Webhook = Webhook()
+    events: Events = Events()
 
 
 class Loyalty(Strict):
@@ -108,6 +181,30 @@ class Loyalty(Strict):
     settle_days: int = Field(default=3, ge=0)      # a horizon is read once this many days passed after it
 
 
+class OpenId(Strict):
+    """An identity provider of your own; its client secret is BEFOREHAND_OIDC_SECRET in the environment."""
+
+    name: str                                      # on the button: "Sign in with ..."
+    issuer: str = Field(pattern=r"^https?://")
+    client_id: str
+
+
+class Console(Strict):
+    """How people reach the pages."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(default=8090, ge=1, le=65535)
+    address: str | None = Field(default=None, pattern=r"^https?://")  # where people reach it; http://host:port when not stated
+    secure: bool = False                           # reached over HTTPS alone: cookies say so, browsers remember it
+    sign_in_hours: int = Field(default=12, ge=1, le=168)
+    oidc: OpenId | None = None
+
+    @property
+    def url(self) -> str:
+        """Where people reach the pages, without a slash at the end."""
+        return (self.address or f"http://{self.host}:{self.port}").rstrip("/")
+
+
 class Settings(Strict):
     """Everything in settings.toml, and the folder it came from."""
 
@@ -119,6 +216,7 @@ class Settings(Strict):
     review: Review = Review()
     outreach: Outreach = Outreach()
     loyalty: Loyalty = Loyalty()
+    console: Console = Console()
     _folder: Path = PrivateAttr(default=Path("config"))
 
     @property

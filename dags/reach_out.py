@@ -1,8 +1,8 @@
-"""When a day has its flags: refresh addresses, approve what lies within limits, gate, draw the arms, plan, send.
+"""When a day has its flags: refresh addresses, hear what the day says, approve within limits, gate, draw, plan, act, send.
 
 When: on the `flags` asset, for its partition (the day). Cohorts above the limit wait for a person; their approval is a
 row in the ledger, and the `send` DAG picks them up, so an asset event is never needed for a message to leave.
-On failure: clear the task; the gate, the arms and the messages have keys that are unique for good.
+On failure: clear the task; the gate, the arms, the actions and the messages have keys that are unique for good.
 Safe to run again: yes, any number of times. A replayed or stale day contacts nobody.
 """
 
@@ -19,6 +19,13 @@ def addresses(*, partition_key: str | None = None, ti=None) -> int:
 
 
 @task
+def news(*, partition_key: str | None = None, ti=None) -> dict:
+    from outreach.news import read_news
+
+    return read_news(day=partition_key, now=ti.start_date)
+
+
+@task
 def review(*, partition_key: str | None = None, ti=None) -> dict:
     from outreach.review import review_day
 
@@ -30,6 +37,13 @@ def plan(*, partition_key: str | None = None, ti=None) -> dict:
     from outreach.plan import plan_day
 
     return plan_day(day=partition_key, now=ti.start_date)
+
+
+@task
+def act() -> dict:
+    from outreach.act import act_due
+
+    return act_due()
 
 
 @task(outlets=[Asset("reached")])
@@ -49,7 +63,7 @@ def send() -> dict:
     tags=["beforehand"],
 )
 def reach_out():
-    chain(addresses(), review(), plan(), send())
+    chain(addresses(), news(), review(), plan(), act(), send())
 
 
 reach_out()

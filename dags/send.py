@@ -1,7 +1,7 @@
-"""Every quarter of an hour: plan cohorts approved since, send what is due, expire leases, reconcile the counts.
+"""Every quarter of an hour: plan cohorts approved since, do what is due, send what is due, expire leases, reconcile the counts.
 
-When: every 15 minutes, UTC. On failure: a message whose call may have happened is `uncertain` and never resent; the
-rest stays planned. A mismatch in the counts stops sending: `beforehand status` names the issue and the day.
+When: every 15 minutes, UTC. On failure: a message or an action whose call may have happened is `uncertain` and never done
+again; the rest stays planned. A mismatch in the counts pulls the issue's brake: `beforehand brake` says which and why.
 Safe to run again, and beside itself: a message is claimed by one sender only.
 """
 
@@ -18,6 +18,13 @@ def plan_approved(*, ti=None) -> dict:
 
 
 @task
+def act() -> dict:
+    from outreach.act import act_due
+
+    return act_due()
+
+
+@task
 def send() -> dict:
     from outreach.send import send_due
 
@@ -25,10 +32,10 @@ def send() -> dict:
 
 
 @task
-def reconcile() -> int:
+def reconcile(*, ti=None) -> int:
     from outreach.reconcile import reconcile_all
 
-    return reconcile_all()
+    return reconcile_all(now=ti.start_date)
 
 
 @dag(
@@ -42,7 +49,7 @@ def reconcile() -> int:
     tags=["beforehand"],
 )
 def send_due_messages():
-    chain(plan_approved(), send(), reconcile())
+    chain(plan_approved(), act(), send(), reconcile())
 
 
 send_due_messages()

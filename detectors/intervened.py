@@ -15,9 +15,9 @@ from detectors.issue import Issue
 from detectors.trouble import window_end
 from ledger.assignments import Assignment
 from ledger.customers import Customer
-from ledger.messages import Message, State
+from ledger.messages import SENT, Message, State
 
-REACHED = (State.ACCEPTED, State.UNCERTAIN)
+REACHED = (*SENT, State.UNCERTAIN)
 HOLD_OUT, PROGRAMME = "hold_out", "programme"  # an arm, and the scope of the holdout over all issues
 
 

@@ -125,3 +125,8 @@ def _still_there(uri: str, table: DeltaTable) -> bool:
 def _forget(uri: str) -> Any:
     _FILES.pop(uri, None)
     return _OPEN.pop(uri, None)
+
+
+def forget(uri: str) -> None:
+    """Open the table anew at its next use: something was done to its files or its log."""
+    _forget(uri)

@@ -17,4 +17,5 @@ class Verdict(Base):
     flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"), primary_key=True)
     passed: Mapped[bool]
     reasons: Mapped[list[Any]]              # names of the rules that refused, all of them
+    moved: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # names of the rules that moved its time
     judged_at: Mapped[datetime]

@@ -4,10 +4,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
-from ledger.messages import Message, State
+from ledger.messages import SENT, Message, State
 from outreach.keyed_hash import check_code
 
-MAY_HAVE_ARRIVED = (State.CLAIMED, State.ACCEPTED, State.UNCERTAIN)
+MAY_HAVE_ARRIVED = (State.CLAIMED, *SENT, State.UNCERTAIN)
 MISREAD = str.maketrans("OILU", "011V")  # letters our codes do not have, and what they were
 
 

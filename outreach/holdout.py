@@ -4,6 +4,7 @@ Two holdouts, never mixed: the programme's (scope `programme`) comes first, an i
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -58,7 +59,7 @@ def assign(
 
     The caller holds the planner's lock, so that nobody draws beside it.
     """
-    held = standing(session, {(wish.scope, wish.unit_id) for wish in wishes}, settings=settings)
+    held = standing(session, {(wish.scope, wish.unit_id) for wish in wishes}, settings=settings, day=day)
     new: dict[tuple[str, str], Sequence[Any]] = {}
     arms: dict[tuple[str, str], str] = {}
     for wish in wishes:
@@ -75,23 +76,33 @@ def assign(
 
 
 def standing(
-    session: Session, slots: Iterable[tuple[str, str]], *, settings: Settings
+    session: Session, slots: Iterable[tuple[str, str]], *, settings: Settings, day: date
 ) -> dict[tuple[str, str], Drawn]:
-    """Return the newest draw of each (scope, unit). Units that merged keep the arm that any of their customers got first."""
+    """Return the draw that counts for each (scope, unit) on `day`, or the newest one where its time is over.
+
+    Units that merged keep the arm that any of their customers got first, as long as it is frozen.
+    """
     asked = list(slots)
     if not asked:
         return {}
     alone = settings.outreach.contact_unit == "customer"
-    values = {"scopes": [scope for scope, _ in asked], "units": [unit for _, unit in asked]}
+    values = {"scopes": json.dumps([scope for scope, _ in asked]), "units": json.dumps([unit for _, unit in asked]), "day": day}
     return {(row.scope, row.unit_id): Drawn(row.arm, row.epoch, row.frozen_until)
             for row in session.execute(OF_UNIT if alone else OF_UNIT_OR_ITS_CUSTOMERS, values)}  # fmt: skip
 
 
 def is_held_out(session: Session, unit_id: str, *, issue: str, day: date, settings: Settings) -> bool:
     """Whether a unit is held out from an issue's playbook or from the whole programme on `day`."""
-    slots = [(PROGRAMME, unit_id), (issue, unit_id)]
-    return any(drawn.arm == HOLD_OUT and day < drawn.frozen_until
-               for drawn in standing(session, slots, settings=settings).values())  # fmt: skip
+    return bool(held_out_from(session, unit_id, scopes=(PROGRAMME, issue), day=day, settings=settings))
+
+
+def held_out_from(
+    session: Session, unit_id: str, *, scopes: Iterable[str], day: date, settings: Settings
+) -> dict[str, date]:
+    """Return from which of some scopes a unit is held out on `day`, and until when."""
+    slots = [(scope, unit_id) for scope in scopes]
+    return {scope: drawn.frozen_until for (scope, _), drawn in standing(session, slots, settings=settings, day=day).items()
+            if drawn.arm == HOLD_OUT and day < drawn.frozen_until}  # fmt: skip
 
 
 def _draw(wish: Wish, epoch: int, settings: Settings, day: date) -> Drawn:
@@ -99,16 +110,22 @@ def _draw(wish: Wish, epoch: int, settings: Settings, day: date) -> Drawn:
     return Drawn(HOLD_OUT if below else CONTACT, epoch, add_months(day, settings.outreach.frozen_months))
 
 
-OF_UNIT = text("""
+ASKED = """asked AS (
+        SELECT s.value AS scope, u.value AS unit_id
+        FROM jsonb_array_elements_text(CAST(:scopes AS jsonb)) WITH ORDINALITY AS s(value, n)
+        JOIN jsonb_array_elements_text(CAST(:units AS jsonb)) WITH ORDINALITY AS u(value, n) USING (n)
+    )"""
+
+OF_UNIT = text(f"""
+    WITH {ASKED}
     SELECT DISTINCT ON (scope, unit_id) scope, unit_id, arm, epoch, frozen_until
-    FROM unnest(CAST(:scopes AS text[]), CAST(:units AS text[])) AS asked(scope, unit_id)
-    JOIN assignments USING (scope, unit_id)
+    FROM asked JOIN assignments USING (scope, unit_id)
     ORDER BY scope, unit_id, epoch DESC
 """)
 
-# Of several draws that reach the unit, the newest epoch counts, and within it the first draw.
-OF_UNIT_OR_ITS_CUSTOMERS = text("""
-    WITH asked AS (SELECT * FROM unnest(CAST(:scopes AS text[]), CAST(:units AS text[])) AS t(scope, unit_id)),
+# Of several draws that reach the unit, the first one that is still frozen counts; where none is, the newest.
+OF_UNIT_OR_ITS_CUSTOMERS = text(f"""
+    WITH {ASKED},
     reached AS (
         SELECT asked.scope, asked.unit_id, a.arm, a.epoch, a.frozen_until, a.assigned_at, a.id
         FROM asked JOIN assignments a USING (scope, unit_id)
@@ -117,6 +134,7 @@ OF_UNIT_OR_ITS_CUSTOMERS = text("""
         FROM asked JOIN customers c USING (unit_id)
         JOIN assignments a ON a.customer_id = c.customer_id AND a.scope = asked.scope
     )
-    SELECT DISTINCT ON (scope, unit_id) scope, unit_id, arm, epoch, frozen_until
-    FROM reached ORDER BY scope, unit_id, epoch DESC, assigned_at, id
+    SELECT DISTINCT ON (scope, unit_id) scope, unit_id, arm, max(epoch) OVER (PARTITION BY scope, unit_id) AS epoch, frozen_until
+    FROM reached
+    ORDER BY scope, unit_id, frozen_until <= :day, CASE WHEN frozen_until > :day THEN assigned_at END, epoch DESC, id
 """)

@@ -1,28 +1,32 @@
-"""The kill switch: one act stops all planning and sending at once, another lets it go on; both say who and why."""
+"""The kill switch: a person's brake on everything stops all planning and sending at once, another act lets it go on."""
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from ledger.acts import Act
+from ledger.brakes import lift, open_brakes, pull_brake
 
+KIND = "person"
 SUBJECT = "outreach"
 PAUSE, RESUME = "pause", "resume"
 
 
-def pause(session: Session, *, actor: str, note: str, now: datetime) -> None:
-    """Stop planning and sending, from the next batch on, in every process."""
-    session.add(Act(actor=actor, act=PAUSE, subject=SUBJECT, detail={"note": note}, at=now))
+def pause(session: Session, *, actor: str, note: str, now: datetime, issue: str | None = None) -> None:
+    """Stop planning, acting and sending (of one issue, or at all), from the next batch on, in every process."""
+    pull_brake(session, issue=issue, kind=KIND, reason=f"{actor}: {note}", now=now)
+    session.add(Act(actor=actor, act=PAUSE, subject=issue or SUBJECT, detail={"note": note}, at=now))
 
 
 def resume(session: Session, *, actor: str, note: str, now: datetime) -> None:
-    """Let planning and sending go on; what became stale meanwhile is not sent."""
+    """Let planning and sending go on; what became stale meanwhile is not sent. Brakes that were pulled by rule stay on."""
+    for brake in open_brakes(session):
+        if brake.issue is None and brake.kind == KIND:
+            lift(session, brake.id, by=actor, now=now)
     session.add(Act(actor=actor, act=RESUME, subject=SUBJECT, detail={"note": note}, at=now))
 
 
 def is_paused(session: Session, settings: Settings) -> bool:
-    """Whether outreach is paused, by settings or by the newest act."""
-    newest = select(Act.act).where(Act.subject == SUBJECT, Act.act.in_((PAUSE, RESUME))).order_by(Act.id.desc()).limit(1)
-    return settings.outreach.paused or session.scalar(newest) == PAUSE
+    """Whether outreach is stopped as a whole, by settings or by a brake on everything."""
+    return settings.outreach.paused or any(brake.issue is None for brake in open_brakes(session))

@@ -1,12 +1,11 @@
-"""Plan: gate every approved flag, draw the arms, and write what would be said and when; running it again adds nothing.
+"""Plan: gate every approved flag, draw the arms, and write what would be done and said, and when; again adds nothing.
 
 The order never changes: the gate's word on every flag is written before any arm is drawn, the arm before any message.
 """
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -15,36 +14,31 @@ from sqlalchemy.orm import Session
 
 from core.clock import as_day
 from core.settings import Settings, current
-from ledger.base import add_once
+from ledger.actions import Action
 from ledger.bulk import copy_once
 from ledger.cohorts import Cohort
 from ledger.database import sessions
 from ledger.days import mark_done
-from ledger.measures import Measure
 from ledger.messages import Message, State
 from ledger.verdicts import Verdict
+from outreach.arms import Draw
+from outreach.brake import pull_by_size
 from outreach.channel import channel
-from outreach.gate import WOULD_BE_SENT, Candidate, Facts, gather, refusals
-from outreach.holdout import HOLD_OUT, PROGRAMME, Wish, assign, draw
+from outreach.decision import Decision
+from outreach.fix import fixes
+from outreach.gate import WOULD_BE_SENT, Candidate, Facts, channel_for, gather, refusals, when
 from outreach.kill_switch import is_paused
-from outreach.local_time import company_zone, next_allowed
+from outreach.later import plan_later
+from outreach.modes import in_force
+from outreach.pilots import Pilots
 from outreach.playbook import Playbook, load_playbooks
 
 NOTICE = "notice"
+SILENT = "silent"
 PLANNER_LOCK = 0x706C616E  # any number nobody else uses: "plan"
 COLUMNS = ("key", "flag_id", "kind", "issue", "playbook_version", "customer_id", "unit_id", "channel", "day", "state",
            "reasons", "planned_at", "due_at", "fence")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """One flag, what the gate said of it, when it would be sent, and what becomes of it."""
-
-    candidate: Candidate
-    refused: list[str]
-    due_at: datetime
-    state: State
-    reasons: list[str]
+COUNTED = (State.PLANNED, State.HELD_OUT, State.SUPPRESSED, State.SHADOW)
 
 
 def message_key(settings: Settings, *, issue: str, customer_id: str, day: date, kind: str) -> str:
@@ -72,153 +66,100 @@ def plan_approved(*, now: datetime, settings: Settings | None = None) -> dict[st
 
 def _plan(session: Session, settings: Settings, *, last: date, now: datetime) -> dict[str, int]:
     session.execute(select(func.pg_advisory_xact_lock(PLANNER_LOCK)))
-    none = {"cohorts": 0, **{str(state): 0 for state in (State.PLANNED, State.HELD_OUT, State.SUPPRESSED, State.SHADOW)}}
+    none = {"cohorts": 0, **{str(state): 0 for state in COUNTED}, "actions": 0, "later": 0}
     if is_paused(session, settings):
         return none
-    playbooks = load_playbooks(settings)
-    cohorts = _cohorts(session, last, list(playbooks))
+    playbooks = in_force(session, load_playbooks(settings))
+    _check_channels(playbooks, settings)
+    cohorts = _ready(session, last, sorted(playbooks))
     candidates = _candidates(session, cohorts)
     facts = gather(session, candidates, playbooks, settings=settings, now=now, counting=WOULD_BE_SENT)
-    judged = _judge(session, candidates, facts)
-    _write_verdicts(session, judged, now)
-    planned = _draw(session, judged, facts)
-    _write_messages(session, planned, facts)
-    here = [(cohort.issue, cohort.day) for cohort in cohorts]
-    for issue, day in here:
-        session.execute(update(Cohort).where(Cohort.issue == issue, Cohort.day == day).values(planned_at=now))
-    return none | {"cohorts": len(cohorts)} | dict(Counter(str(each.state) for each in planned))
+    braked = facts.braked | pull_by_size(session, cohorts, settings, now=now)
+    cohorts = [cohort for cohort in cohorts if cohort.issue not in braked]
+    decisions = _judge(session, [c for c in candidates if c.issue not in braked], facts)
+    _write_verdicts(session, decisions, now)
+    Draw(session, facts).arms_of(decisions)
+    acted = copy_once(session, Action, *fixes(decisions, facts), key=("key",))
+    copy_once(session, Message, COLUMNS, [_row(each, facts) for each in decisions], key=("flag_id", "kind"))
+    _close(session, cohorts, now)
+    later = plan_later(session, playbooks, settings=settings, now=now)
+    states = Counter(str(each.state) for each in decisions)
+    return none | {"cohorts": len(cohorts), **states, "actions": acted, "later": later}
 
 
-def _cohorts(session: Session, last: date, issues: list[str]) -> Sequence[Cohort]:
+def _ready(session: Session, last: date, issues: list[str]) -> Sequence[Cohort]:
     ready = (Cohort.state == "approved", Cohort.planned_at.is_(None), ~Cohort.replay, Cohort.day <= last,
              Cohort.issue.in_(issues))  # fmt: skip
     return session.scalars(select(Cohort).where(*ready).order_by(Cohort.day, Cohort.issue).with_for_update()).all()
 
 
+def _close(session: Session, cohorts: Sequence[Cohort], now: datetime) -> None:
+    for cohort in cohorts:
+        here = (Cohort.issue == cohort.issue, Cohort.day == cohort.day)
+        session.execute(update(Cohort).where(*here).values(planned_at=now))
+
+
 def _candidates(session: Session, cohorts: Sequence[Cohort]) -> list[Candidate]:
-    """Return the cohorts' flags, the most pressing first: where two compete for one customer, it goes out."""
+    """Return the cohorts' flags, the most pressing first; which issue speaks first is the playbooks' to say."""
     if not cohorts:
         return []
     values = {"issues": [c.issue for c in cohorts], "days": [c.day for c in cohorts]}
     trimmed = {flag for cohort in cohorts for flag in cohort.trimmed}
-    return [Candidate(*row) for row in session.execute(CANDIDATES, values) if row.id not in trimmed]
+    return [Candidate(*row) for row in session.execute(CANDIDATES, values) if row[0] not in trimmed]
 
 
-def _judge(session: Session, candidates: Sequence[Candidate], facts: Facts) -> list[Planned]:
+def _judge(session: Session, candidates: list[Candidate], facts: Facts) -> list[Decision]:
     """Let the gate judge every flag, blind to arms; who passes counts at once for those that come after."""
-    pilots = _Pilots(session, facts)
-    judged = []
+    pilots = Pilots(session, facts)
+    candidates.sort(key=lambda each: -facts.playbooks[each.issue].priority)  # a stable sort: the pressing ones stay first
+    decisions = []
     for candidate in candidates:
-        due_at = next_allowed(facts.now, candidate.time_zone, candidate.country, facts.settings)
         refused = refusals(candidate, facts)
         playbook = facts.playbooks[candidate.issue]
         outside = [] if refused else pilots.outside(candidate, playbook)
-        if refused:
-            state = State.SUPPRESSED
-        elif outside or playbook.mode == "shadow":
-            state = State.SHADOW
-        else:
-            state = State.PLANNED
+        due_at, moved = when(candidate, facts)
+        decision = Decision(candidate, refused, due_at, _fate(playbook, refused, outside), moved, refused or outside)
+        if decision.state == State.PLANNED and not playbook.silent:
             facts.add(candidate, due_at)
-        judged.append(Planned(candidate, refused, due_at, state, refused or outside))
-    return judged
+            facts.pace.take(due_at, 1.0 - playbook.share)
+        decisions.append(decision)
+    return decisions
 
 
-def _draw(session: Session, judged: list[Planned], facts: Facts) -> list[Planned]:
-    """Draw the arms of all that passed: first the programme's, then the issue's for the rest."""
-    passed = [each for each in judged if each.state == State.PLANNED]
-    settings, now = facts.settings, facts.now
-    programme = [_wish(each, facts, PROGRAMME, settings.outreach.global_holdout) for each in passed
-                 if settings.outreach.global_holdout and not facts.playbooks[each.candidate.issue].never_hold_out]  # fmt: skip
-    arms: dict[tuple[str, str], str] = {}
-    for day in sorted({each.candidate.day for each in passed}):
-        of_day = {each.candidate.flag_id for each in passed if each.candidate.day == day}
-        arms |= assign(session, [w for w in programme if w.flag_id in of_day], settings=settings, day=day, now=now)
-        rest = [_wish(each, facts, each.candidate.issue, facts.playbooks[each.candidate.issue].share) for each in passed
-                if each.candidate.flag_id in of_day and not _out_of_programme(each, arms, facts)]  # fmt: skip
-        arms |= assign(session, rest, settings=settings, day=day, now=now)
-    _freeze_measures(session, {each.candidate.issue for each in passed}, facts)
-    return [_with_arm(each, arms, facts) if each.state == State.PLANNED else each for each in judged]
+def _fate(playbook: Playbook, refused: list[str], outside: list[str]) -> State:
+    """Return what becomes of a flag before its arm is drawn."""
+    if refused:
+        return State.SUPPRESSED
+    return State.SHADOW if outside or playbook.mode == "shadow" else State.PLANNED
 
 
-def _wish(each: Planned, facts: Facts, scope: str, share: float) -> Wish:
-    candidate, playbook = each.candidate, facts.playbooks[each.candidate.issue]
-    return Wish(scope, candidate.unit_id, share, candidate.customer_id, candidate.flag_id, playbook.version, playbook.mode)
+def _write_verdicts(session: Session, decisions: Sequence[Decision], now: datetime) -> None:
+    rows = ((each.candidate.flag_id, not each.refused, each.refused, each.moved, now) for each in decisions)
+    copy_once(session, Verdict, ("flag_id", "passed", "reasons", "moved", "judged_at"), rows, key=("flag_id",))
 
 
-def _out_of_programme(each: Planned, arms: dict[tuple[str, str], str], facts: Facts) -> bool:
-    return (not facts.playbooks[each.candidate.issue].never_hold_out
-            and arms.get((PROGRAMME, each.candidate.unit_id)) == HOLD_OUT)  # fmt: skip
+def _row(each: Decision, facts: Facts) -> tuple[Any, ...]:
+    """Return the ledger's row of a message; what is put right silently is written down as not said."""
+    c, playbook = each.candidate, facts.playbooks[each.candidate.issue]
+    key = message_key(facts.settings, issue=c.issue, customer_id=c.customer_id, day=c.day, kind=c.kind)
+    state, reasons = each.state, each.reasons
+    if state == State.PLANNED and playbook.silent:
+        state, reasons = State.SUPPRESSED, [SILENT]
+    return (key, c.flag_id, c.kind, c.issue, playbook.version, c.customer_id, c.unit_id, channel_for(c, facts), c.day,
+            str(state), reasons, facts.now, each.due_at, 0)  # fmt: skip
 
 
-def _with_arm(each: Planned, arms: dict[tuple[str, str], str], facts: Facts) -> Planned:
-    if _out_of_programme(each, arms, facts):
-        scope = PROGRAMME
-    elif arms[each.candidate.issue, each.candidate.unit_id] == HOLD_OUT:
-        scope = each.candidate.issue
-    else:
-        return each
-    return Planned(each.candidate, each.refused, each.due_at, State.HELD_OUT, [scope])
-
-
-def _freeze_measures(session: Session, issues: set[str], facts: Facts) -> None:
-    rows = [{"issue": issue, "version": measure.version, "measure": measure.model_dump(), "frozen_at": facts.now}
-            for issue in sorted(issues) for measure in [facts.playbooks[issue].measure]]  # fmt: skip
-    add_once(session, Measure, rows, key=["issue", "version"])
-
-
-def _write_verdicts(session: Session, judged: Sequence[Planned], now: datetime) -> None:
-    rows = [(each.candidate.flag_id, not each.refused, each.refused, now) for each in judged]
-    copy_once(session, Verdict, ("flag_id", "passed", "reasons", "judged_at"), rows, key=("flag_id",))
-
-
-def _write_messages(session: Session, planned: Sequence[Planned], facts: Facts) -> None:
-    copy_once(session, Message, COLUMNS, [_row(each, facts) for each in planned], key=("flag_id", "kind"))
-
-
-def _row(each: Planned, facts: Facts) -> tuple[Any, ...]:
-    c, settings = each.candidate, facts.settings
-    playbook: Playbook = facts.playbooks[c.issue]
-    key = message_key(settings, issue=c.issue, customer_id=c.customer_id, day=c.day, kind=NOTICE)
-    through = channel(playbook.channel or settings.outreach.channel, where=f"playbook {c.issue}: channel").name
-    return (key, c.flag_id, NOTICE, c.issue, playbook.version, c.customer_id, c.unit_id, through, c.day, str(each.state),
-            each.reasons, facts.now, each.due_at, 0)  # fmt: skip
-
-
-class _Pilots:
-    """Who is inside a pilot: a drawn share of units, up to so many a day (the company's), the arms not yet known."""
-
-    def __init__(self, session: Session, facts: Facts) -> None:
-        self.facts = facts
-        issues = [name for name, playbook in facts.playbooks.items() if playbook.mode == "pilot"]
-        midnight = facts.now.astimezone(company_zone(facts.settings)).replace(hour=0, minute=0, second=0, microsecond=0)
-        values = {"issues": issues, "since": midnight, "states": [str(state) for state in WOULD_BE_SENT]}
-        self.today = Counter({issue: n for issue, n in session.execute(PILOTED, values)} if issues else {})
-
-    def outside(self, candidate: Candidate, playbook: Playbook) -> list[str]:
-        """Return why a candidate that passed the gate stays in the shadow, and count it where it does not."""
-        if playbook.mode != "pilot":
-            return []
-        salt = self.facts.settings.outreach.assignment_salt
-        if draw(salt, f"pilot {playbook.issue}", 0, candidate.unit_id) >= playbook.pilot.share:
-            return ["not_in_pilot"]
-        if self.today[playbook.issue] >= playbook.pilot.daily_cap:
-            return ["pilot_cap"]
-        self.today[playbook.issue] += 1
-        return []
+def _check_channels(playbooks: Mapping[str, Playbook], settings: Settings) -> None:
+    for issue, playbook in playbooks.items():
+        channel(playbook.channel or settings.outreach.channel, where=f"playbook {issue}: channel")
 
 
 CANDIDATES = text("""
     SELECT f.id, f.issue, f.day, f.state, f.replay, f.customer_id, COALESCE(c.unit_id, f.customer_id) AS unit_id,
-           c.address, COALESCE(c.consent, false) AS consent, c.time_zone, c.country
+           c.address, COALESCE(c.consent, false) AS consent, c.time_zone, c.country, c.phone, f.probability, f.days_until
     FROM unnest(CAST(:issues AS text[]), CAST(:days AS date[])) AS h(issue, day)
     JOIN flags f USING (issue, day)
     LEFT JOIN customers c USING (customer_id)
     WHERE NOT EXISTS (SELECT 1 FROM messages m WHERE m.flag_id = f.id AND m.kind = 'notice')
     ORDER BY f.days_until NULLS LAST, f.probability DESC, f.customer_id, f.issue, f.day
-""")
-
-PILOTED = text("""
-    SELECT issue, count(*) FROM messages
-    WHERE issue = ANY(:issues) AND planned_at >= :since AND state = ANY(:states) GROUP BY issue
 """)

@@ -16,7 +16,10 @@ from core.settings import Company, Settings
 from core.strict import Strict, load_toml
 from outreach import words
 from outreach.frame import FRAMES, base_language
+from outreach.hook import hook
+from outreach.playbook_parts import Amends, Fix, Person
 
+LATER = ("update", "fixed", "survey")
 SUBJECT_AT_MOST = 78
 WEBSITE = re.compile(r"\{\{-?\s*website\s*-?\}\}")
 ASKS_TO = re.compile(r"log-?in|sign-?in|password|pay\b|payment|checkout|card", re.IGNORECASE)
@@ -30,6 +33,7 @@ class Words(Strict):
     what_happened: str
     what_we_did: str
     what_you_do: str
+    what_we_are_doing: str | None = None          # instead of what_we_did, until the action's receipt is there
 
 
 class Remedy(Strict):
@@ -59,6 +63,14 @@ class Pilot(Strict):
 
     share: float = Field(default=0.1, gt=0, le=1)  # of contact units
     daily_cap: int = Field(default=50, ge=1)
+    only: tuple[str, ...] = ()                     # customers or addresses; nobody else is in the pilot
+
+
+class Later(Strict):
+    """A later message about the same flag: when it is due, and what it says."""
+
+    after_days: int = Field(default=0, ge=0, le=180)  # after what brings it about: see outreach.later
+    message: dict[str, Words] = Field(min_length=1)
 
 
 class ResolvedWhen(Strict):
@@ -77,14 +89,21 @@ class Playbook(Strict):
     channel: str | None = None                    # the settings' channel when not stated
     topic: str | None = None                      # what a customer can opt out of; the issue when not stated
     holdout: float = Field(default=0.1, ge=0, le=0.5)
-    never_hold_out: bool = False
+    never_hold_out: bool = False                  # safety, money wrongly taken
+    priority: int = 0                             # where issues compete for a customer, the higher one speaks
     quiet_days: int = Field(default=14, ge=1, le=365)
     words_not_in_subject: tuple[str, ...] = ()
     remedy: Remedy | None = None
     measure: Measure
     pilot: Pilot = Pilot()
     resolved_when: ResolvedWhen | None = None
-    message: dict[str, Words] = Field(min_length=1)
+    action: Fix | None = None
+    person: Person | None = None
+    gesture: Amends | None = None
+    message: dict[str, Words] = Field(default={})  # none: fix silently
+    update: Later | None = None
+    fixed: Later | None = None
+    survey: Later | None = None
 
     @property
     def share(self) -> float:
@@ -95,6 +114,41 @@ class Playbook(Strict):
     def subject_of_wish(self) -> str:
         """The topic a customer opts out of."""
         return self.topic or self.issue
+
+    @property
+    def silent(self) -> bool:
+        """Whether the trouble is put right without a word."""
+        return not self.message
+
+    @property
+    def arms_differ(self) -> bool:
+        """Whether the arms differ by anything: a message, or an action that is what is tested."""
+        return not self.silent or (self.action is not None and self.action.tests == "the action")
+
+    def later(self, kind: str) -> Later | None:
+        """Return the later message of that kind."""
+        return {"update": self.update, "fixed": self.fixed, "survey": self.survey}.get(kind)
+
+    def words(self, kind: str) -> dict[str, Words]:
+        """Return what a kind of message says, by language."""
+        later = self.later(kind)
+        return later.message if later else self.message
+
+    def claims_the_fix(self, kind: str) -> bool:
+        """Whether a kind of message says that the action was done and has no words for the time before its receipt."""
+        claims = self.action is not None and kind in ("notice", "fixed")
+        return claims and any(said.what_we_are_doing is None for said in self.words(kind).values())
+
+    def spoken(self, kind: str, *, done: bool) -> "Playbook":
+        """Return the playbook as one kind of message speaks; before the action's receipt it says what we are doing."""
+        said = self.words(kind)
+        if self.action is not None and not done:
+            said = {name: each.model_copy(update={"what_we_did": each.what_we_are_doing or each.what_we_did})
+                    for name, each in said.items()}  # fmt: skip
+        if said == self.message:
+            return self
+        mark = kind if done or self.action is None else f"{kind}-doing"
+        return self.model_copy(update={"message": said, "version": f"{self.version}-{mark}"})
 
 
 def load_playbooks(settings: Settings) -> dict[str, Playbook]:
@@ -111,14 +165,19 @@ def load_playbook(path: Path, company: Company) -> Playbook:
         raise ConfigError(f"{path}: mode: a playbook without an approved [remedy] stays in shadow, got {playbook.mode!r}. "
                           "Add [remedy] with says, approved_by and approved_on.")
     _check_holdout(path, playbook)
-    _check_languages(path, playbook, company)
+    _check_silence(path, playbook)
+    if playbook.action:
+        hook(playbook.action.hook, where=f"{path}: action.hook").check(playbook.action.parameters, where=f"{path}: action.with")
+    for where, said in _every_message(path, playbook):
+        _check_languages(where, said, company)
     for where, text in _every_text(path, playbook):
         words.check(where, text)
         _check_links(where, text, company)
-    for language, said in playbook.message.items():
-        for part in ("subject", "preview"):
-            seen = words.longest(getattr(said, part), company.name)
-            _check_seen_by_others(f"{path}: message.{language}.{part}", seen, playbook)
+    for where, said in _every_message(path, playbook):
+        for language, each in said.items():
+            for part in ("subject", "preview"):
+                seen = words.longest(getattr(each, part), company.name)
+                _check_seen_by_others(f"{where}.{language}.{part}", seen, playbook)
     return playbook
 
 
@@ -131,20 +190,41 @@ def _check_holdout(path: Path, playbook: Playbook) -> None:
                           "Say never_hold_out = true if nobody may be held out (safety, money wrongly taken).")
 
 
-def _check_languages(path: Path, playbook: Playbook, company: Company) -> None:
-    for language in playbook.message:
+def _check_silence(path: Path, playbook: Playbook) -> None:
+    """Raise ConfigError where a playbook that says nothing does nothing either, or means to follow on what was never said."""
+    if not playbook.silent:
+        return
+    if playbook.action is None:
+        raise ConfigError(f"{path}: message: a playbook says something or does something, got neither [message.xx] nor [action]. "
+                          "Add the words, or the [action] that puts the trouble right silently.")
+    for kind in LATER:
+        if playbook.later(kind):
+            raise ConfigError(f"{path}: {kind}: follows on a message, got a playbook without [message.xx]. Add one, or remove [{kind}].")
+
+
+def _every_message(path: Path, playbook: Playbook) -> Iterator[tuple[str, dict[str, Words]]]:
+    if playbook.message:
+        yield f"{path}: message", playbook.message
+    for kind in LATER:
+        if later := playbook.later(kind):
+            yield f"{path}: {kind}.message", later.message
+
+
+def _check_languages(where: str, said: dict[str, Words], company: Company) -> None:
+    for language in said:
         if language not in FRAMES:
-            raise ConfigError(unknown_name(f"{path}: message", "language", language, FRAMES))
+            raise ConfigError(unknown_name(where, "language", language, FRAMES))
     fallback = base_language(company.language)
-    if fallback not in playbook.message:
-        raise ConfigError(f"{path}: message.{fallback}: the company's language is missing, got "
-                          f"{', '.join(sorted(playbook.message))}. Customers of other languages are written to in it.")
+    if fallback not in said:
+        raise ConfigError(f"{where}.{fallback}: the company's language is missing, got "
+                          f"{', '.join(sorted(said))}. Customers of other languages are written to in it.")
 
 
 def _every_text(path: Path, playbook: Playbook) -> Iterator[tuple[str, str]]:
-    for language, said in playbook.message.items():
-        for part, text in said.model_dump().items():
-            yield f"{path}: message.{language}.{part}", text
+    for where, said in _every_message(path, playbook):
+        for language, each in said.items():
+            for part, text in each.model_dump(exclude_none=True).items():
+                yield f"{where}.{language}.{part}", text
 
 
 def _check_links(where: str, text: str, company: Company) -> None:

@@ -1,18 +1,21 @@
-"""Reconcile: every flag is accounted for, once, and nobody held out was written to; what does not add up stops sending.
+"""Reconcile: every flag is accounted for, once, and nobody held out was written to; what does not add up pulls the brake.
 
 flagged = sent + refused + uncertain + planned + held out + suppressed + shadow + waiting + trimmed + rejected + replay
 """
 
-from collections.abc import Iterable
-from datetime import date
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from core import clock
 from core.clock import as_day
 from core.errors import LedgerError
 from core.settings import Settings, current
+from ledger.brakes import pull_brake
 from ledger.database import sessions
 
 if TYPE_CHECKING:
@@ -34,22 +37,55 @@ def reconcile(settings: Settings, *, issue: str | None = None, day: date | str |
     return pl.DataFrame([{name: row[name] for name in names} for row in rows], schema=schema)
 
 
-def reconcile_all(*, settings: Settings | None = None) -> int:
-    """Check every cohort; return how many there are. Raise LedgerError that lists what does not add up."""
-    return reconcile(settings or current()).height
+def reconcile_all(*, now: datetime | None = None, settings: Settings | None = None) -> int:
+    """Check every cohort; return how many there are. Where an issue does not add up, its brake is pulled and LedgerError raised."""
+    settings = settings or current()
+    with sessions(settings).begin() as session:
+        rows, problems = counts(session), mismatches(session)
+        for issue in sorted({problem.issue for problem in problems}):
+            reason = next(problem.says for problem in problems if problem.issue == issue)
+            pull_brake(session, issue=issue, kind="mismatch", reason=reason, now=now or clock.now())
+    _raise_if(problems)
+    return len(rows)
 
 
 def audit(session: Session, *, issue: str | None = None, days: Iterable[date] | None = None) -> list[dict[str, Any]]:
     """Return one row a cohort of an issue and of `days` (None: all), or raise LedgerError."""
-    chosen = {"issue": issue, "days": None if days is None else sorted(set(days))}
-    rows = [dict(row) for row in session.execute(COUNTS, chosen).mappings()]
-    problems = [problem for row in rows for problem in _mismatches(row)]
-    problems += [WRONG_ARM.format(**row) for row in session.execute(BREACHES, chosen).mappings()]
+    chosen = None if days is None else sorted(set(days))
+    _raise_if(mismatches(session, issue=issue, days=chosen))
+    return counts(session, issue=issue, days=chosen)
+
+
+def counts(session: Session, *, issue: str | None = None, days: Sequence[date] | None = None) -> list[dict[str, Any]]:
+    """Return one row a cohort: what was flagged and what became of it."""
+    return [dict(row) for row in session.execute(COUNTS, {"issue": issue, "days": days}).mappings()]
+
+
+@dataclass(frozen=True)
+class Mismatch:
+    """What does not add up, and of which issue."""
+
+    issue: str
+    says: str
+
+
+def mismatches(session: Session, *, issue: str | None = None, days: Sequence[date] | None = None) -> list[Mismatch]:
+    """Return what does not add up, and every message that its verdict or its arm does not allow."""
+    found = [Mismatch(row["issue"], says) for row in counts(session, issue=issue, days=days) for says in _mismatches(row)]
+    wrong = session.execute(BREACHES, {"issue": issue, "days": days}).mappings()
+    return found + [Mismatch(row["issue"], WRONG_ARM.format(**row)) for row in wrong]
+
+
+def by_arm(session: Session, *, issue: str | None = None) -> list[dict[str, Any]]:
+    """Return one row for each issue and arm drawn: how many units, and what became of their first messages."""
+    return [dict(row) for row in session.execute(BY_ARM, {"issue": issue}).mappings()]
+
+
+def _raise_if(problems: Sequence[Mismatch]) -> None:
     if problems:
         more = f" ... and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
-        raise LedgerError("the ledger does not reconcile: " + "; ".join(problems[:SHOWN]) + more +
+        raise LedgerError("the ledger does not reconcile: " + "; ".join(each.says for each in problems[:SHOWN]) + more +
                           ". Nothing more is sent for these days until the rows are mended.")
-    return rows
 
 
 def _mismatches(row: dict[str, Any]) -> list[str]:
@@ -76,10 +112,10 @@ COUNTS = text("""
         GROUP BY issue, day
     ), m AS (
         SELECT issue, day,
-            count(*) FILTER (WHERE state = 'accepted') AS sent,
+            count(*) FILTER (WHERE state IN ('accepted', 'delayed', 'delivered', 'dropped', 'bounced', 'complained')) AS sent,
             count(*) FILTER (WHERE state = 'refused') AS refused,
             count(*) FILTER (WHERE state = 'uncertain') AS uncertain,
-            count(*) FILTER (WHERE state IN ('planned', 'claimed')) AS planned,
+            count(*) FILTER (WHERE state IN ('planned', 'approved', 'claimed')) AS planned,
             count(*) FILTER (WHERE state = 'held_out') AS held_out,
             count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
             count(*) FILTER (WHERE state = 'shadow') AS shadow
@@ -134,4 +170,24 @@ BREACHES = text("""
        OR CASE WHEN chosen.state = 'held_out' THEN hold_out IS NOT TRUE
                ELSE contact IS NOT TRUE OR (out_of_programme AND NOT in_programme AND NOT never_held_out) END
     ORDER BY chosen.day, chosen.issue, chosen.key
+""")
+
+# A unit is counted once in each scope, by its newest draw and its newest first message.
+BY_ARM = text("""
+    WITH drawn AS (
+        SELECT DISTINCT ON (scope, unit_id) scope AS issue, unit_id, arm, share FROM assignments
+        WHERE CAST(:issue AS text) IS NULL OR scope = :issue ORDER BY scope, unit_id, epoch DESC
+    ), told AS (
+        SELECT DISTINCT ON (issue, unit_id) issue, unit_id, state FROM messages
+        WHERE kind = 'notice' AND state NOT IN ('shadow') ORDER BY issue, unit_id, day DESC, id DESC
+    )
+    SELECT issue, arm, count(*) AS units,
+           count(*) FILTER (WHERE state IN ('accepted', 'delayed', 'delivered', 'dropped', 'bounced', 'complained')) AS sent,
+           count(*) FILTER (WHERE state = 'held_out') AS held_out,
+           count(*) FILTER (WHERE state = 'suppressed') AS suppressed,
+           count(*) FILTER (WHERE state IN ('planned', 'approved', 'claimed')) AS waiting,
+           count(*) FILTER (WHERE state = 'uncertain') AS uncertain, count(*) FILTER (WHERE state = 'refused') AS refused,
+           count(*) FILTER (WHERE state IS NULL) AS without_message
+    FROM drawn LEFT JOIN told USING (issue, unit_id)
+    GROUP BY issue, arm ORDER BY issue, arm
 """)

@@ -14,6 +14,7 @@ from ledger.database import sessions
 from ledger.messages import Message, State
 from outreach.compose import TEMPLATES, Composer, Recipient
 from outreach.local_time import company_zone
+from outreach.modes import in_force
 from outreach.playbook import Playbook, load_playbooks
 
 FOLDER = "shadow"
@@ -50,7 +51,8 @@ def _newest(session: Session) -> date | None:
 
 def _silent(session: Session, settings: Settings, day: date) -> list[Silent]:
     """Return, for each playbook in shadow or pilot, what it would have said that day."""
-    found = {issue: Silent(playbook) for issue, playbook in load_playbooks(settings).items() if playbook.mode != "live"}
+    running = in_force(session, load_playbooks(settings))
+    found = {issue: Silent(playbook) for issue, playbook in running.items() if playbook.mode != "live"}
     here = company_zone(settings)
     for row in session.execute(OF_DAY, {"day": day, "issues": list(found)}).mappings():
         each = found[row["issue"]]

@@ -3,12 +3,12 @@
 from datetime import date
 
 import polars as pl
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from core.settings import Settings
 from ledger.assignments import Assignment
 from ledger.database import sessions
-from ledger.messages import Message, State
+from ledger.messages import SENT, Message, State
 from ledger.verdicts import Verdict
 from simulator.company import Company
 from simulator.effect import true_effects
@@ -45,7 +45,8 @@ def truth_by_month(settings: Settings, company: Company, day: date | None = None
 
 def _messages(settings: Settings, state: State) -> pl.DataFrame:
     at = Message.settled_at if state == State.ACCEPTED else Message.planned_at
-    asked = select(Message.customer_id, Message.issue, at, Message.state).where(Message.state == state)
+    states = SENT if state == State.ACCEPTED else (state,)
+    asked = select(Message.customer_id, Message.issue, at, literal(str(state))).where(Message.state.in_(states))
     with sessions(settings).begin() as session:
         return pl.DataFrame(session.execute(asked).all(), schema=MESSAGES, orient="row")
 

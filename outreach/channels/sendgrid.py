@@ -8,12 +8,13 @@ import json
 import logging
 import os
 import re
-import socket
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPException
 from typing import Any
 from urllib.error import URLError
+
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from core.errors import MissingError
 from core.settings import Settings
@@ -22,7 +23,7 @@ from outreach.letter import Letter, Skeleton
 
 KEY_ENV = "SENDGRID_API_KEY"
 RETRY_AFTER = timedelta(minutes=15)
-NEVER_CONNECTED = (ConnectionRefusedError, socket.gaierror)
+LONGEST_WAIT_S = 2.0
 NAMED = re.compile(r"personalizations\.(\d+)\.")
 
 # The library writes every request, with its key and its recipients, to its debug log.
@@ -89,9 +90,12 @@ def _key() -> str:
 def _client(settings: Settings) -> Any:
     from sendgrid import SendGridAPIClient
 
-    client = SendGridAPIClient(_key(), host=settings.outreach.sendgrid.host.rstrip("/")).client
-    client.timeout = settings.outreach.sendgrid.timeout_seconds
-    return client
+    from outreach.phased_http import PhasedClient
+
+    reach = settings.outreach.sendgrid
+    theirs = SendGridAPIClient(_key(), host=reach.host.rstrip("/")).client
+    return PhasedClient(connect_timeout=reach.connect_seconds, host=theirs.host, version=3, timeout=reach.timeout_seconds,
+                        request_headers=theirs.request_headers)  # fmt: skip
 
 
 def _requests(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
@@ -108,14 +112,18 @@ def _requests(letters: Sequence[Letter]) -> Iterator[list[Letter]]:
 def _ask(client: Any, letters: list[Letter], settings: Settings, now: datetime) -> list[Receipt]:
     from python_http_client.exceptions import HTTPError
 
+    from outreach.phased_http import never_connected
+
+    reach = settings.outreach.sendgrid
+    asking = Retrying(retry=retry_if_exception(never_connected), stop=stop_after_attempt(reach.connect_attempts),
+                      wait=wait_random_exponential(multiplier=0.1, max=LONGEST_WAIT_S), reraise=True)  # fmt: skip
     try:
-        answer = client.mail.send.post(request_body=body(letters, sandbox=settings.outreach.sendgrid.sandbox))
+        answer = asking(client.mail.send.post, request_body=body(letters, sandbox=reach.sandbox))
     except HTTPError as error:
         return _turned_down(client, letters, error, settings, now)
     except (URLError, TimeoutError, OSError, HTTPException) as error:
-        cause = getattr(error, "reason", None)
-        if isinstance(cause, NEVER_CONNECTED):
-            return _all(letters, Status.DEFERRED, f"no connection: {cause}", retry_at=now + RETRY_AFTER)
+        if never_connected(error):
+            return _all(letters, Status.DEFERRED, f"no connection: {error.reason}", retry_at=now + RETRY_AFTER)  # type: ignore[union-attr]
         return _all(letters, Status.UNCERTAIN, f"no answer: {type(error).__name__}: {error}")
     provider_id = answer.headers.get("X-Message-Id")
     if provider_id is None and not settings.outreach.sendgrid.sandbox:

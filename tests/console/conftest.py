@@ -3,6 +3,7 @@
 import pytest
 
 from tests.loyalty.past import Past, say_what_loyalty_means
+from tests.outreach.conftest import database_url, outreach_ledger  # noqa: F401 - one emptied ledger for all tests of this room
 
 
 @pytest.fixture

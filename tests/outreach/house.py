@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from sqlalchemy import func, insert, select, update
 
 from core.settings import load_settings
+from ledger.acts import Act
 from ledger.assignments import Assignment
 from ledger.cohorts import Cohort
 from ledger.customers import Customer
@@ -67,10 +68,12 @@ class House:
         self.settings = load_settings(self.settings.folder)
         return self.settings
 
-    def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more=""):
-        """Write a playbook."""
+    def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more="", approved="live"):
+        """Write a playbook, and who let it go as far as `approved` (None: nobody)."""
         text = PLAYBOOK.format(mode=mode, holdout=holdout, more=more)
         (self.settings.folder / "playbooks" / f"{issue}.toml").write_text(text)
+        if approved:
+            self.add(Act(actor="Head of Service", act="mode", subject=f"playbook {issue}", detail={"mode": approved}, at=NOW))
 
     def customers(self, *ids, **details):
         """Write customers; by default each has an address of their own and lives where it is not night at NOW."""

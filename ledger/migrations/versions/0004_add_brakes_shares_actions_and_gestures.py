@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 from alembic import op
-
+from sqlalchemy.dialects import postgresql
 revision: str = '0004'
 down_revision: str | None = '0001'
 branch_labels: str | Sequence[str] | None = None
@@ -25,6 +25,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_brakes'))
     )
     op.create_index('uq_brakes_open', 'brakes', ['issue', 'kind'], unique=True, postgresql_nulls_not_distinct=True, postgresql_where='lifted_at IS NULL')
+    op.create_table('needs',
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('since', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.PrimaryKeyConstraint('customer_id', 'kind', name=op.f('pk_needs'))
+    )
     op.create_table('shares',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('issue', sa.String(), nullable=False),
@@ -35,14 +42,90 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_shares'))
     )
     op.create_index(op.f('ix_shares_issue'), 'shares', ['issue'], unique=False)
+    op.create_table('contaminations',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('assignment_id', sa.Integer(), nullable=False),
+    sa.Column('scope', sa.String(), nullable=False),
+    sa.Column('unit_id', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('source', sa.String(), nullable=False),
+    sa.Column('event_id', sa.String(), nullable=False),
+    sa.Column('occurred_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('found_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('note', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['assignment_id'], ['assignments.id'], name=op.f('fk_contaminations_assignment_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_contaminations')),
+    sa.UniqueConstraint('assignment_id', 'source', 'event_id', name=op.f('uq_contaminations_assignment_id_source_event_id'))
+    )
+    op.create_table('actions',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('flag_id', sa.Integer(), nullable=True),
+    sa.Column('issue', sa.String(), nullable=False),
+    sa.Column('playbook_version', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('hook', sa.String(), nullable=False),
+    sa.Column('what', sa.String(), nullable=False),
+    sa.Column('parameters', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('day', sa.Date(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('reasons', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
+    sa.Column('planned_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('due_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('fence', sa.Integer(), nullable=False),
+    sa.Column('receipt', sa.String(), nullable=True),
+    sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True),
+    sa.ForeignKeyConstraint(['flag_id'], ['flags.id'], name=op.f('fk_actions_flag_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_actions')),
+    sa.UniqueConstraint('flag_id', 'what', name=op.f('uq_actions_flag_id_what')),
+    sa.UniqueConstraint('key', name=op.f('uq_actions_key'))
+    )
+    op.create_index(op.f('ix_actions_customer_id'), 'actions', ['customer_id'], unique=False)
+    op.create_index('ix_actions_due', 'actions', ['due_at'], unique=False, postgresql_where="state = 'planned'")
+    op.create_index('ix_actions_leased', 'actions', ['lease_until'], unique=False, postgresql_where="state = 'claimed'")
+    op.create_table('gestures',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('key', sa.String(), nullable=False),
+    sa.Column('flag_id', sa.Integer(), nullable=True),
+    sa.Column('issue', sa.String(), nullable=False),
+    sa.Column('customer_id', sa.String(), nullable=False),
+    sa.Column('kind', sa.String(), nullable=False),
+    sa.Column('because', sa.String(), nullable=False),
+    sa.Column('cents', sa.Integer(), nullable=False),
+    sa.Column('month', sa.Date(), nullable=False),
+    sa.Column('state', sa.String(), nullable=False),
+    sa.Column('why_waiting', sa.String(), nullable=True),
+    sa.Column('asked_by', sa.String(), nullable=False),
+    sa.Column('asked_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('first_by', sa.String(), nullable=True),
+    sa.Column('second_by', sa.String(), nullable=True),
+    sa.Column('settled_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('action_key', sa.String(), nullable=True),
+    sa.ForeignKeyConstraint(['flag_id'], ['flags.id'], name=op.f('fk_gestures_flag_id')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_gestures')),
+    sa.UniqueConstraint('key', name=op.f('uq_gestures_key'))
+    )
+    op.create_index(op.f('ix_gestures_customer_id'), 'gestures', ['customer_id'], unique=False)
+    op.add_column('verdicts', sa.Column('moved', postgresql.JSONB(astext_type=sa.Text()), server_default='[]', nullable=False))
     # ### end Alembic commands ###
 
 
 def downgrade() -> None:
     """Take the schema back."""
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_column('verdicts', 'moved')
+    op.drop_index(op.f('ix_gestures_customer_id'), table_name='gestures')
+    op.drop_table('gestures')
+    op.drop_index('ix_actions_leased', table_name='actions', postgresql_where="state = 'claimed'")
+    op.drop_index('ix_actions_due', table_name='actions', postgresql_where="state = 'planned'")
+    op.drop_index(op.f('ix_actions_customer_id'), table_name='actions')
+    op.drop_table('actions')
+    op.drop_table('contaminations')
     op.drop_index(op.f('ix_shares_issue'), table_name='shares')
     op.drop_table('shares')
+    op.drop_table('needs')
     op.drop_index('uq_brakes_open', table_name='brakes', postgresql_nulls_not_distinct=True, postgresql_where='lifted_at IS NULL')
     op.drop_table('brakes')
     # ### end Alembic commands ###

@@ -1,0 +1,96 @@
+"""`beforehand people`: who may sign in to the console, and as what."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from cli.voice import VOICE, configured
+from core.clock import now
+from core.errors import ConfigError, LedgerError, unknown_name
+from core.settings import Settings
+from ledger import people as ledger
+from ledger import sign_ins
+from ledger.acts import Act
+from ledger.database import sessions
+from ledger.people import Person
+
+
+def people(
+    act: Annotated[str, typer.Argument(help="add | list | role | disable | link")] = "list",
+    address: Annotated[str | None, typer.Argument(metavar="[ADDRESS]", help="The person's e-mail address.")] = None,
+    name: Annotated[str | None, typer.Option(help="With add: what to call them; the address when not stated.")] = None,
+    role: Annotated[str | None, typer.Option(help="With add and role: viewer | reviewer | approver | admin.")] = None,
+) -> None:
+    """Add people, list them, change what they may do, keep them out, or make a one-time link to choose a password."""
+    settings = configured()
+    if act == "list":
+        _list(settings)
+        return
+    if act not in ACTS:
+        raise ConfigError(unknown_name("people", "act", act, ["list", *ACTS]))
+    if address is None:
+        raise ConfigError(f"people {act}: whom? Add an e-mail address: beforehand people {act} ann@company.example")
+    with sessions(settings).begin() as session:
+        facts, sentences = ACTS[act](session, settings, address, name=name, role=role)
+        kept = {key: value for key, value in facts.items() if key != "link"}
+        session.add(Act(actor="operator", act=f"people {act}", subject=f"person {address.lower()}", detail=kept, at=now()))
+    VOICE.result(facts, sentences)
+
+
+def _list(settings: Settings) -> None:
+    with sessions(settings).begin() as session:
+        rows = session.scalars(select(Person).order_by(Person.email)).all()
+    facts = [{"address": p.email, "name": p.name, "role": p.role, "disabled_at": p.disabled_at} for p in rows]
+    VOICE.table("People", ["address", "name", "role", ""],
+                [[p.email, p.name, p.role, "disabled" if p.disabled_at else ""] for p in rows])  # fmt: skip
+    none = [] if rows else ["Nobody yet. The first: beforehand people add ADDRESS --role admin"]
+    VOICE.result({"people": facts}, none)
+
+
+Said = tuple[dict[str, Any], list[str]]
+
+
+def _add(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
+    if "@" not in address.strip("@"):
+        raise ConfigError(f"people add: an e-mail address is needed, got {address!r}. Write it as ann@company.example.")
+    person = ledger.add_person(session, email=address, name=name or address.partition("@")[0], role=role or "viewer", now=now())
+    facts, sentences = _link(session, settings, person.email, name=None, role=None)
+    return facts | {"role": person.role}, [f"{person.email} is a {person.role} now.", *sentences]
+
+
+def _link(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
+    person = ledger.known_person(session, address)
+    if person.disabled_at is not None:
+        raise LedgerError(f"people: {person.email} is disabled since {person.disabled_at:%Y-%m-%d}. `beforehand people role` lets them in again.")
+    link = f"{settings.console.url}/welcome/{ledger.make_link(session, person, now=now())}"
+    return {"address": person.email, "link": link}, ["To choose a password, once, within 24 hours:", link]
+
+
+def _role(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
+    if role is None:
+        raise ConfigError("people role: which one? Add --role. Known: " + ", ".join(ledger.ROLES) + ".")
+    ledger.check_role(role)
+    person = ledger.known_person(session, address)
+    _keep_an_admin(session, person, stays=role == "admin")
+    before, person.role, person.disabled_at = person.role, role, None
+    sign_ins.end_all(session, person.id, now=now())
+    return {"address": person.email, "role": role, "before": before}, [f"{person.email} is a {role} now (was {before}), and signs in anew."]
+
+
+def _disable(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
+    person = ledger.known_person(session, address)
+    _keep_an_admin(session, person, stays=False)
+    person.disabled_at = person.disabled_at or now()
+    sign_ins.end_all(session, person.id, now=now())
+    return {"address": person.email, "disabled_at": str(person.disabled_at)}, [f"{person.email} is signed out everywhere and may not sign in."]
+
+
+def _keep_an_admin(session: Session, person: Person, *, stays: bool) -> None:
+    if person.role == "admin" and person.disabled_at is None and not stays and ledger.active_admins(session) == 1:
+        raise LedgerError(f"people: {person.email} is the only admin. Make another one first: beforehand people add ADDRESS --role admin")
+
+
+ACTS: dict[str, Callable[..., Said]] = {"add": _add, "link": _link, "role": _role, "disable": _disable}

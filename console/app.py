@@ -1,0 +1,50 @@
+"""The console: pages for people who sign in, pages for customers, and an interface for other systems, in one application.
+
+Every file of console/pages, console/public and console/api with a ROUTER is part of it. A route says who may use it, or
+the application does not start: see `console.access`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI
+from fastapi.staticfiles import StaticFiles
+from starlette.middleware.sessions import SessionMiddleware
+
+import console.api
+import console.pages
+import console.public
+from console import access, errors, security, sign_in
+from console.limits import Limits
+from console.routers import modules
+from core.settings import Settings
+from ledger.database import sessions
+from outreach.keyed_hash import keyed_hash
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Return the console of one configuration. Raise ConfigError for a route that does not say who may use it."""
+    app = FastAPI(title="Beforehand", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
+                  lifespan=_ready)  # fmt: skip
+    app.state.settings, app.state.limits = settings, Limits()
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.include_router(sign_in.ROUTER)
+    for package in (console.public, console.api, console.pages):
+        for module in modules(package):
+            app.include_router(module.ROUTER, prefix="/api" if package is console.api else "")
+    access.check(app)
+    errors.install(app)
+    app.add_middleware(security.Headers, secure=settings.console.secure)
+    # Only the few minutes at an OpenID provider need a state of their own; who is signed in lies in the ledger.
+    app.add_middleware(SessionMiddleware, secret_key=keyed_hash(settings, "sign-in state", "console"), session_cookie="beforehand_state",
+                       max_age=600, same_site="lax", https_only=settings.console.secure)  # fmt: skip
+    return app
+
+
+@asynccontextmanager
+async def _ready(app: FastAPI) -> AsyncIterator[None]:
+    sessions(app.state.settings)  # a ledger that cannot be reached is an error at the start, not on the first page
+    yield

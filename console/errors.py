@@ -1,0 +1,68 @@
+"""What people and programs see when something does not work: the reason in plain words, and the way on."""
+
+from urllib.parse import quote
+
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.responses import JSONResponse, RedirectResponse, Response
+from starlette.exceptions import HTTPException as StarletteHTTPException
+
+from console.render import at, render
+from core.errors import BeforehandError, ConfigError, LedgerError
+
+TITLES = {403: "Not for you, or not now", 404: "There is nothing here", 405: "There is nothing here",
+          410: "This link no longer works", 429: "Too many tries"}  # fmt: skip
+
+
+class SignInFirst(Exception):  # noqa: N818
+    """Nobody is signed in in this browser."""
+
+
+class Refused(HTTPException):
+    """A person is signed in and may not do this."""
+
+    def __init__(self, reason: str) -> None:
+        """Say why."""
+        super().__init__(403, reason)
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer its errors in our words."""
+    app.add_exception_handler(SignInFirst, _sign_in_first)
+    app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(BeforehandError, _known)
+
+
+async def _sign_in_first(request: Request, error: Exception) -> Response:
+    if "hx-request" in request.headers:  # a fragment cannot show a sign-in form: the whole page goes there
+        return Response(status_code=401, headers={"HX-Redirect": at(request, "/sign-in")})
+    if request.method != "GET":
+        return _page(request, 401, "Sign in first", "Your sign-in has ended. Nothing was changed.")
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return RedirectResponse(at(request, f"/sign-in?to={quote(here)}"), status_code=303)
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, StarletteHTTPException):
+        raise error
+    if _for_programs(request):
+        return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    title = TITLES.get(error.status_code, "That did not work")
+    detail = "Check the address, or start from the first page." if error.detail == "Not Found" else str(error.detail)
+    return _page(request, error.status_code, title, detail, headers=dict(error.headers or {}))
+
+
+async def _known(request: Request, error: Exception) -> Response:
+    status = 409 if isinstance(error, LedgerError) else 503
+    if _for_programs(request):
+        return JSONResponse({"detail": str(error), "kind": type(error).__name__}, status)
+    title = "The configuration needs mending" if isinstance(error, ConfigError) else "That did not work"
+    return _page(request, status, title, str(error))
+
+
+def _page(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
+    return render(request, "problem.html.j2", status=status, headers=headers, title=title, detail=detail)
+
+
+def _for_programs(request: Request) -> bool:
+    within = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    return within.startswith(("/api/", "/webhooks/"))

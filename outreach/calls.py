@@ -1,0 +1,32 @@
+"""Calls a person made: how it went moves the message, as a provider's event would."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from core.errors import ConfigError, unknown_name
+from ledger.acts import Act
+from ledger.calls import settle_call
+from outreach.event import Event, Kind
+from outreach.events import hear_told
+
+PROVIDER = "call_list"
+VERDICTS = {
+    "reached": Kind.DELIVERED,
+    "not_reached": Kind.DROPPED,     # tried often enough, given up
+    "wrong_number": Kind.BOUNCED,
+    "wants_no_calls": Kind.OPTED_OUT,
+}
+
+
+def settle(session: Session, key: str, *, verdict: str, by: str, now: datetime) -> bool:
+    """Write how a call went and who says so; False where it was settled already. Raise ConfigError for an unknown verdict."""
+    if verdict not in VERDICTS:
+        raise ConfigError(unknown_name(f"calls --settle {key}", "verdict", verdict, VERDICTS))
+    if not by.strip():
+        raise ConfigError(f"calls --settle {key}: --by: who made the call is missing, got {by!r}. Add --by NAME.")
+    settled = settle_call(session, key, verdict=verdict, by=by, now=now)
+    if settled:
+        hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
+        session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail={"verdict": verdict}, at=now))
+    return settled
