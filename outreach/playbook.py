@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from core.errors import ConfigError, unknown_name
 from core.settings import Company, Settings
@@ -104,6 +104,12 @@ class Playbook(Strict):
     update: Later | None = None
     fixed: Later | None = None
     survey: Later | None = None
+    _kind: str = PrivateAttr(default="notice")
+
+    @property
+    def kind(self) -> str:
+        """The kind of message this playbook speaks now: see `spoken`."""
+        return self._kind
 
     @property
     def share(self) -> float:
@@ -145,10 +151,12 @@ class Playbook(Strict):
         if self.action is not None and not done:
             said = {name: each.model_copy(update={"what_we_did": each.what_we_are_doing or each.what_we_did})
                     for name, each in said.items()}  # fmt: skip
-        if said == self.message:
+        if said == self.message and kind == self.kind:
             return self
         mark = kind if done or self.action is None else f"{kind}-doing"
-        return self.model_copy(update={"message": said, "version": f"{self.version}-{mark}"})
+        spoken = self.model_copy(update={"message": said, "version": f"{self.version}-{mark}"})
+        spoken._kind = kind
+        return spoken
 
 
 def load_playbooks(settings: Settings) -> dict[str, Playbook]:
