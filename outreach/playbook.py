@@ -88,6 +88,7 @@ class Playbook(Strict):
     mode: Literal["shadow", "pilot", "live"] = "shadow"
     channel: str | None = None                    # the settings' channel when not stated
     topic: str | None = None                      # what a customer can opt out of; the issue when not stated
+    topic_in: dict[str, str] = Field(default={})  # what the topic is called in other languages
     holdout: float = Field(default=0.1, ge=0, le=0.5)
     never_hold_out: bool = False                  # safety, money wrongly taken
     priority: int = 0                             # where issues compete for a customer, the higher one speaks
