@@ -14,7 +14,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-import outreach.send
+import outreach.claim
 from core import clock
 from core.errors import LedgerError
 from core.settings import Settings, load_settings
@@ -123,12 +123,12 @@ def _plant_bug() -> None:
     """Send first and claim with the record, as one would without a ledger: a kill in between sends twice."""
     messages.RECORD_ALL = text(str(messages.RECORD_ALL).replace("m.state = 'claimed'", "m.state IN ('planned', 'claimed')"))
 
-    def unclaimed(session: Session, *, now: datetime, lease: timedelta, limit: int) -> list:
+    def unclaimed(session: Session, *, now: datetime, lease: timedelta, limit: int, claim_id: int | None = None) -> list:
         found = select(*(getattr(Message, name) for name in messages.CLAIMED_ROW)).where(Message.state == "planned", Message.due_at <= now)
         rows = session.execute(found.order_by(Message.due_at, Message.id).limit(limit)).all()
         return [_Unclaimed(row._asdict() | {"lease_until": now + lease}) for row in rows]
 
-    outreach.send.claim_due = unclaimed
+    outreach.claim.claim_due = unclaimed
 
 
 class _Unclaimed:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.settings import Settings, load_settings
+from ledger.acts import Act
 from ledger.bulk import copy_once
 from ledger.cohorts import Cohort
 from ledger.customers import Customer
@@ -36,6 +37,8 @@ batch       = {batch}
 fresh_days  = 365
 quiet_from  = 00:00:00
 quiet_until = 00:00:00
+write_on_weekends = true
+write_on_holidays = true
 lease_seconds = {lease}
 
 [outreach.sendgrid]
@@ -89,6 +92,7 @@ def flag(settings: Settings, size: int, *, day: date = DAY, first: int = 0, refu
     """Write `size` customers from number `first` on, each with a flag of `day`, as one approved cohort."""
     numbers = range(first, first + size)
     with sessions(settings).begin() as session:
+        session.add(Act(actor="Head of Service", act="mode", subject=f"playbook {ISSUE}", detail={"mode": "live"}, at=NOW))
         copy_once(session, Customer, CUSTOMER, (_customer(n, refused=refused) for n in numbers), key=("customer_id",))
         session.add(Cohort(issue=ISSUE, day=day, size=size, state="approved", created_at=NOW, trimmed=[], replay=False))
         copy_once(session, Flag, FLAG, _flags(numbers, day), key=("customer_id", "issue", "day"))

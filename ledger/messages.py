@@ -3,7 +3,7 @@
 planned -> claimed -> accepted | refused | uncertain
 planned -> approved -> claimed              (where `needs_approval`: a person's word on this one message comes first)
 planned -> held_out | shadow | suppressed   (never called; kept with its time)
-claimed -> planned                          (certainly not called, or certainly not taken: it moves, it is never copied)
+claimed -> planned                          (never called, by its claim, or certainly not taken: it moves, it is never copied)
 claimed -> uncertain                        (lease expired: the call may have happened, no machine resends)
 uncertain -> accepted | refused             (the provider's event, or a person, settles it)
 uncertain -> planned                        (only where the channel can prove that it never got it, see `give_back`)
@@ -30,7 +30,6 @@ from sqlalchemy import (
     Update,
     false,
     or_,
-    select,
     text,
     update,
 )
@@ -70,7 +69,7 @@ class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
         UniqueConstraint("flag_id", "kind"),
-        Index("ix_messages_due", "due_at", postgresql_where="state IN ('planned', 'approved')"),
+        Index("ix_messages_due", "due_at", "id", postgresql_where="state IN ('planned', 'approved')"),
         Index("ix_messages_leased", "lease_until", postgresql_where="state = 'claimed'"),
         Index("ix_messages_doubtful", "channel", postgresql_where="state = 'uncertain'"),
         Index("ix_messages_issue_day", "issue", "day"),
@@ -96,6 +95,7 @@ class Message(Base):
     receipt: Mapped[str | None]                          # what the provider called it
     settled_at: Mapped[datetime | None]
     needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
+    claim_id: Mapped[int | None]                         # the claim that holds it, or held it last (ledger.claims)
     moved_at: Mapped[datetime | None]                    # when it took its last arrow, by the mover's clock
 
 
@@ -110,31 +110,33 @@ def may_go() -> ColumnElement[bool]:
     return or_(Message.state == State.APPROVED, (Message.state == State.PLANNED) & ~Message.needs_approval)
 
 
-def claim_due(session: Session, *, now: datetime, lease: timedelta, limit: int) -> Sequence[Row[Any]]:
+def claim_due(
+    session: Session, *, now: datetime, lease: timedelta, limit: int, claim_id: int | None = None
+) -> Sequence[Row[Any]]:
     """Take up to `limit` due messages for sending; no two callers get the same one. Commit before calling a provider.
 
+    With a claim (ledger.claims) what is lost before its call is planned again; without one, it is a doubt.
     Each row has id, key, flag_id, kind, issue, playbook_version, customer_id, unit_id, channel, day, fence, lease_until.
     """
-    due = (
-        select(Message.id)
-        .where(Message.state.in_(WAITING), may_go(), Message.due_at <= now)
-        .order_by(Message.due_at, Message.id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-        .cte("due")  # looked up once: a subquery may be run again for every row, and claim more than `limit`
-    )
-    taken = (
-        update(Message)
-        .where(Message.id.in_(select(due.c.id)), may_go())
-        .values(state=State.CLAIMED, claimed_at=now, lease_until=now + lease, fence=Message.fence + 1, moved_at=now)
-        .returning(*(getattr(Message, name) for name in CLAIMED_ROW))
-        .execution_options(synchronize_session=False)
-    )
-    return session.execute(taken).all()
+    claimed = {"now": now, "until": now + lease, "limit": limit, "claim": claim_id}
+    return session.execute(CLAIM, claimed).all()
 
 
 CLAIMED_ROW = ("id", "key", "flag_id", "kind", "issue", "playbook_version", "customer_id", "unit_id", "channel", "day", "fence",
                "lease_until")  # fmt: skip
+# The states stand in the text, so that the partial index of what is due is used however often the statement was prepared.
+CLAIM = text(f"""
+    WITH due AS (
+        SELECT id FROM messages
+        WHERE state IN ('planned', 'approved') AND (state = 'approved' OR NOT needs_approval) AND due_at <= :now
+        ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    )
+    UPDATE messages AS m
+    SET state = 'claimed', claimed_at = :now, lease_until = :until, fence = m.fence + 1, moved_at = :now,
+        claim_id = :claim
+    FROM due WHERE m.id = due.id
+    RETURNING {", ".join(f"m.{name}" for name in CLAIMED_ROW)}
+""")
 
 
 def record(session: Session, message_id: int, fence: int, *, state: State, now: datetime, **also: Any) -> bool:

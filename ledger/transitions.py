@@ -6,7 +6,7 @@ The row of the message itself says when it was planned; its first transition is 
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, select
+from sqlalchemy import BigInteger, Identity, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
@@ -16,10 +16,8 @@ class Transition(Base):
     """One arrow of one message."""
 
     __tablename__ = "transitions"
-    __table_args__ = (Index("ix_transitions_message_id", "message_id"),)
-
-    id: Mapped[int] = mapped_column(BigInteger, primary_key=True)
-    message_id: Mapped[int]                  # no foreign key: it would cost as much as the arrow itself
+    message_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # no foreign key: it would cost as much as the arrow itself
+    id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)  # one index finds a message's arrows in order
     from_state: Mapped[str]
     to_state: Mapped[str]
     fence: Mapped[int]                       # which claim it belongs to

@@ -75,6 +75,8 @@ def first_name(name: str | None) -> str | None:
 
 def _clean(name: str | None) -> str | None:
     """Return a name as one line of printable text without tokens, or None."""
-    line = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in unicodedata.normalize("NFC", name or ""))
+    line = unicodedata.normalize("NFC", name or "")
+    if not line.isprintable():
+        line = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in line)
     line = " ".join(line.split())
     return None if not line or len(line) > 2 * NAME_AT_MOST or re.search(r"[%\[\]<>@/:]|www\.", line) else line

@@ -3,10 +3,11 @@
 The library's one time-out covers connecting, sending and waiting, and its error does not say which of them failed.
 """
 
+from functools import lru_cache
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.error import URLError
-from urllib.request import HTTPHandler, HTTPSHandler, Request, build_opener
+from urllib.request import HTTPHandler, HTTPSHandler, OpenerDirector, Request, build_opener
 
 from python_http_client.client import Client
 
@@ -35,9 +36,13 @@ class PhasedClient(Client):
         return PhasedClient(connect_timeout=self.connect_timeout, url_path=path, **of_client)
 
     def _make_request(self, opener: Any, request: Request, timeout: float | None = None) -> Any:
-        phased = build_opener(_handler(HTTPHandler, HTTPConnection, "http_open", self.connect_timeout),
-                              _handler(HTTPSHandler, HTTPSConnection, "https_open", self.connect_timeout))  # fmt: skip
-        return super()._make_request(phased, request, timeout=timeout)
+        return super()._make_request(_opener(self.connect_timeout), request, timeout=timeout)
+
+
+@lru_cache(maxsize=8)
+def _opener(connect_timeout: float) -> OpenerDirector:
+    return build_opener(_handler(HTTPHandler, HTTPConnection, "http_open", connect_timeout),
+                        _handler(HTTPSHandler, HTTPSConnection, "https_open", connect_timeout))  # fmt: skip
 
 
 def _handler(kind: Any, connection: Any, opens: str, connect_timeout: float) -> Any:

@@ -64,16 +64,15 @@ def upgrade() -> None:
     )
     op.create_index('ix_provider_events_message_key', 'provider_events', ['message_key'], unique=False)
     op.create_table('transitions',
-    sa.Column('id', sa.BigInteger(), nullable=False),
-    sa.Column('message_id', sa.Integer(), nullable=False),
+    sa.Column('message_id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('id', sa.BigInteger(), sa.Identity(), nullable=False),
     sa.Column('from_state', sa.String(), nullable=False),
     sa.Column('to_state', sa.String(), nullable=False),
     sa.Column('fence', sa.Integer(), nullable=False),
     sa.Column('reasons', postgresql.JSONB(astext_type=sa.Text()), nullable=False),
     sa.Column('at', sa.DateTime(timezone=True), nullable=False),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_transitions'))
+    sa.PrimaryKeyConstraint('message_id', 'id', name=op.f('pk_transitions'))
     )
-    op.create_index('ix_transitions_message_id', 'transitions', ['message_id'], unique=False)
     op.create_table('contacts',
     sa.Column('id', sa.Integer(), nullable=False),
     sa.Column('source_id', sa.String(), nullable=False),
@@ -95,9 +94,19 @@ def upgrade() -> None:
     op.create_index(op.f('ix_contacts_message_id'), 'contacts', ['message_id'], unique=False)
     op.create_index('ix_contacts_open', 'contacts', ['received_at'], unique=False, postgresql_where='handled_at IS NULL')
     op.add_column('messages', sa.Column('needs_approval', sa.Boolean(), server_default=sa.text('false'), nullable=False))
+    op.create_table('claims',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('claimed_at', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('lease_until', sa.DateTime(timezone=True), nullable=False),
+    sa.Column('begun_at', sa.DateTime(timezone=True), nullable=True),
+    sa.Column('revoked_at', sa.DateTime(timezone=True), nullable=True),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_claims'))
+    )
+    op.create_index('ix_claims_waiting', 'claims', ['lease_until'], unique=False, postgresql_where='begun_at IS NULL AND revoked_at IS NULL')
+    op.add_column('messages', sa.Column('claim_id', sa.Integer(), nullable=True))
     op.add_column('messages', sa.Column('moved_at', sa.DateTime(timezone=True), nullable=True))
     op.drop_index('ix_messages_due', table_name='messages')
-    op.create_index('ix_messages_due', 'messages', ['due_at'], postgresql_where="state IN ('planned', 'approved')")
+    op.create_index('ix_messages_due', 'messages', ['due_at', 'id'], postgresql_where="state IN ('planned', 'approved')")
     op.execute(KEEP_EACH_ARROW)
 
 
@@ -106,13 +115,14 @@ def downgrade() -> None:
     op.execute("DROP TRIGGER keep_each_arrow ON messages; DROP FUNCTION keep_each_arrow()")
     op.drop_index('ix_messages_due', table_name='messages')
     op.create_index('ix_messages_due', 'messages', ['due_at'], postgresql_where="state = 'planned'")
+    op.drop_column('messages', 'claim_id')
+    op.drop_table('claims')
     op.drop_column('messages', 'moved_at')
     op.drop_column('messages', 'needs_approval')
     op.drop_index('ix_contacts_open', table_name='contacts', postgresql_where='handled_at IS NULL')
     op.drop_index(op.f('ix_contacts_message_id'), table_name='contacts')
     op.drop_index(op.f('ix_contacts_customer_id'), table_name='contacts')
     op.drop_table('contacts')
-    op.drop_index('ix_transitions_message_id', table_name='transitions')
     op.drop_table('transitions')
     op.drop_index('ix_provider_events_message_key', table_name='provider_events')
     op.drop_table('provider_events')

@@ -4,12 +4,17 @@ from datetime import timedelta
 
 import pytest
 
+from ledger.brakes import Brake
+from ledger.customers import Customer
 from ledger.flags import Flag
+from ledger.messages import Message
 from ledger.suppressions import Suppression
-from outreach.gate import RULES
+from outreach.gate import RULES, WOULD_BE_SENT, Candidate, gather, refusals
+from outreach.gate.rules import STOPS_THE_FIX
 from outreach.keyed_hash import suppression_hash
 from outreach.kill_switch import pause, resume
-from outreach.plan import plan_day
+from outreach.plan import CANDIDATES, plan_day
+from outreach.playbook import load_playbooks
 from outreach.send import send_due
 from tests.outreach.house import DAY, NOW
 
@@ -183,3 +188,93 @@ def test_while_paused_nothing_is_planned_and_the_cohort_waits(house):
 
 def test_every_rule_says_why_it_refuses():
     assert all(rule.__doc__.startswith("Refuse") for rule in RULES.values())
+
+
+def _told(house, customer, days, issue="earlier", **details):
+    """Write a message that was sent to a customer so many days ago."""
+    (flag,) = house.flags(customer, issue=issue, day=DAY - timedelta(days=days), state="over")
+    house.add(Message(key=f"{issue}{days}{customer}", flag_id=flag, kind="notice", issue=issue, playbook_version="v", channel="mailbox",
+                      customer_id=customer, unit_id=details.get("unit_id", customer), day=DAY - timedelta(days=days), state="accepted",
+                      planned_at=NOW, due_at=NOW - timedelta(days=days)))  # fmt: skip
+
+
+def _merged(house):
+    """Ann was told twice while she was in another household."""
+    house.configure("[outreach]\nmessages_per_customer_28d = 2\nmessages_per_unit_28d = 9\ncontact_unit = 'account'")
+    for days in (17, 20):
+        _told(house, "ann", days, issue=f"earlier{days}", unit_id="the old household")
+    house.change(Customer, {"customer_id": "ann"}, unit_id="the new household")
+
+
+# One line a rule: what makes it refuse a customer with nothing else against them.
+EVERY_RULE = {
+    "replay": lambda h: h.change(Flag, {"customer_id": "ann"}, replay=True),
+    "stale_score": lambda h: h.change(Flag, {"customer_id": "ann"}, day=DAY - timedelta(days=9)),
+    "paused": lambda h: h.add(Brake(issue=None, kind="person", reason="wrong words", at=NOW)),
+    "brake": lambda h: h.add(Brake(issue="payment_failing", kind="harm", reason="it harms", at=NOW)),
+    "no_playbook": lambda h: (h.settings.folder / "playbooks" / "payment_failing.toml").unlink(),
+    "no_address": lambda h: h.change(Customer, {"customer_id": "ann"}, address=None),
+    "no_consent": lambda h: h.change(Customer, {"customer_id": "ann"}, consent=False),
+    "suppressed": lambda h: h.add(suppression("ann", reason="hard_bounce")),
+    "erased": lambda h: h.add(suppression(suppression_hash(h.settings, "ann"), reason="erased")),
+    "trouble_over": lambda h: h.change(Flag, {"customer_id": "ann"}, state="over"),
+    "customer_limit_28d": _merged,
+    "unit_limit_28d": lambda h: (h.configure("[outreach]\nmessages_per_unit_28d = 1\nmessages_per_customer_28d = 9"), _told(h, "ann", 20)),
+    "quiet_days": lambda h: _told(h, "ann", 3),
+    "address_today": lambda h: (h.customers("bob", address="ann@example.org"), _told(h, "bob", 0)),
+}
+
+
+def judged(house):
+    """Judge Ann's flag as it now stands, by every rule."""
+    playbooks = load_playbooks(house.settings)
+    with house.open() as session:
+        row = session.execute(CANDIDATES, {"issues": ["payment_failing"] * 2, "days": [DAY, DAY - timedelta(days=9)]}).one()
+        candidate = Candidate(*row)
+        facts = gather(session, [candidate], playbooks, settings=house.settings, now=NOW, counting=WOULD_BE_SENT)
+        return refusals(candidate, facts)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_every_rule_refuses_for_its_own_reason_and_for_no_other(house, name):
+    house.customers("ann")
+    house.flags("ann")
+    assert judged(house) == []
+    EVERY_RULE[name](house)
+
+    assert judged(house) == [name]
+
+
+def test_the_table_lists_every_rule():
+    assert EVERY_RULE.keys() == RULES.keys()
+
+
+@pytest.mark.parametrize("name", sorted(STOPS_THE_FIX))
+def test_what_stops_even_the_fix_is_not_about_the_message(name):
+    assert name in {"replay", "stale_score", "paused", "brake", "no_playbook", "erased", "trouble_over"}
+
+
+def test_higher_priority_speaks_first_whatever_is_more_pressing(house):
+    house.playbook("other", more="priority = 5")
+    house.customers("ann")
+    house.flags("ann", days_until=1.0)
+    (first,) = house.flags("ann", issue="other", days_until=9.0)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+
+    assert house.verdict(first).passed
+    assert [m.issue for m in house.messages(state="suppressed")] == ["payment_failing"]
+
+
+def test_a_brake_lets_the_cohort_and_what_is_planned_wait(house):
+    house.playbook(holdout=1e-9)
+    house.crowd(3)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    house.add(brake := Brake(issue="payment_failing", kind="harm", reason="it harms", at=NOW))
+    house.customers("late")
+    house.flags("late", day=DAY - timedelta(days=1))
+    assert plan_day(day=DAY, now=NOW, settings=house.settings)["cohorts"] == 0
+    assert send_due(now=NOW, settings=house.settings) == {"deferred": 3}
+    house.change(Brake, {"id": brake.id}, lifted_at=NOW, lifted_by="mia")
+
+    assert plan_day(day=DAY, now=NOW, settings=house.settings)["cohorts"] == 1
+    assert send_due(now=NOW + timedelta(hours=1), settings=house.settings) == {"accepted": 4}
