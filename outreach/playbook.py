@@ -182,6 +182,7 @@ def load_playbook(path: Path, company: Company) -> Playbook:
     for where, text in _every_text(path, playbook):
         words.check(where, text)
         _check_links(where, text, company)
+        words.check_not_for_sale(where, text)
     for where, said in _every_message(path, playbook):
         for language, each in said.items():
             for part in ("subject", "preview"):
