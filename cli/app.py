@@ -42,6 +42,7 @@ VERBS = (
     "demo",
     "up",
     "console",
+    "preview",
     "people",
     "tokens",
     "console",

@@ -23,6 +23,7 @@ class Company(Strict):
     postal_address: str
     website: str = Field(pattern=r"^https://")
     phone: str | None = None
+    logo: str | None = Field(default=None, pattern=r"^https://")  # a picture on the website, shown in messages; else the name
     language: str = "en"
     time_zone: str = "UTC"
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
