@@ -22,7 +22,7 @@ from ledger.days import mark_done
 from ledger.flags import Flag
 from ledger.measures import Measure
 from ledger.readings import Reading
-from loyalty.effect import RULE, power_to_see, read_effects
+from loyalty.effect import power_to_see
 from loyalty.outcomes import (
     HORIZONS_MONTHS,
     OUTCOMES,
@@ -34,6 +34,7 @@ from loyalty.outcomes import (
     windows,
 )
 from loyalty.readable import POOLED, Cut, cells, data_cut, why_not_yet, why_nothing_pooled
+from loyalty.strata import RULE, read_effects
 from loyalty.wording import printable
 
 KEY = ("issue", "month", "horizon_months", "outcome")
@@ -229,8 +230,8 @@ def _beside(read: Row) -> Row:
 def _raw(read: Row | None, measure: Row) -> Row:
     if read is None:
         return {}
-    names = ("mean_contact", "mean_hold_out", "effect", "low", "high", "p_value")
-    return {"cap": measure["cap"], "raw": {name: read[name] for name in names}}
+    means = {f"mean_{arm}": read[f"raw_mean_{arm}"] for arm in ("contact", "hold_out")}
+    return {"cap": measure["cap"], "raw": means | {name: read[name] for name in ("effect", "low", "high", "p_value", "why")}}
 
 
 def _power(read: Row, key: tuple, measure: Row) -> float | None:
