@@ -42,6 +42,7 @@ lock: setup  ## resolve the dependencies again and write requirements/*.lock
 	echo uv | $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 - -o requirements/bootstrap.lock --upgrade
 	$(UV_COMPILE) -o requirements/core.lock $(ARGS)
 	for extra in $(EXTRAS); do $(UV_COMPILE) --extra $$extra -c requirements/core.lock -o requirements/$$extra.lock $(ARGS) || exit 1; done
+	for peers in requirements/peers-*.in; do $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 $$peers -o $${peers%.in}.lock $(ARGS) || exit 1; done
 
 migration: setup  ## write the next migration of the ledger (M="Add the notes")
 	@test -n "$(M)" || { echo 'Say what it does: make migration M="Add the notes"'; exit 2; }

@@ -14,7 +14,7 @@ from feature_store.bookkeeping import close_day, close_days, is_closed, is_repla
 __all__ = ["add", "close_day", "close_days", "is_closed", "is_replay", "last_closed", "pulls", "scan", "schema"]
 
 PARTITIONS = ["recorded_on", "batch"]
-INNER = ("event_hash", "content_hash", "corrects")  # how the lake keeps its books; no reader sees them
+INNER = ("event_hash", "content_hash", "customer_hash", "corrects")  # how the lake keeps its books; no reader sees them
 EMPTY = {
     "event_id": pl.String(), "customer_id": pl.String(), "kind": pl.String(), "occurred_at": pl.Datetime("us", "UTC"),
     "recorded_at": pl.Datetime("us", "UTC"), "recorded_on": pl.Date(), "batch": pl.Date(), "deleted": pl.Boolean(),
@@ -81,7 +81,7 @@ def add(settings: Settings, source: str, rows: pl.DataFrame, *, first: date, las
     corrections = kept.filter("corrects").join(replaced, on=version, how="anti")
     if kept.height or replaced.height:
         predicate = f"batch >= '{first}' AND batch <= '{last}' AND recorded_on > '{closed}'"
-        _commit(source, uri, kept.sort("recorded_on", "batch", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
+        _commit(source, uri, kept.sort("recorded_on", "batch", "customer_hash", "n").drop("n", "rule", "stated_at", "undated", strict=False), predicate)
     rules = decided.filter(pl.col("rule").is_not_null())["rule"].value_counts()
     return Added(kept.height, dict(rules.iter_rows()), bool(gone.height or corrections.height))
 

@@ -16,10 +16,15 @@ ATTEMPTS = 5
 BOUNDS = ("occurred_at", "recorded_at", "deleted", "corrects")  # columns whose least and greatest values may be noted
 _PLAIN = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=False)
 _WORDS = ColumnProperties(statistics_enabled="NONE", dictionary_enabled=True)
+_TIMES = ColumnProperties(dictionary_enabled=False)  # hardly two rows share an instant
 _WRITER = WriterProperties(
     compression="ZSTD",
     compression_level=1,
-    column_properties={"event_id": _PLAIN, "customer_id": _WORDS, "event_hash": _PLAIN, "content_hash": _PLAIN},
+    column_properties={
+        "customer_id": _WORDS,
+        **dict.fromkeys(("event_id", "event_hash", "content_hash", "customer_hash"), _PLAIN),
+        **dict.fromkeys(("occurred_at", "recorded_at"), _TIMES),
+    },
 )
 _OPEN: dict[str, DeltaTable] = {}
 _FILES: dict[str, tuple[int, pl.DataFrame]] = {}

@@ -16,11 +16,12 @@ _KNOWN: dict[str, tuple[set[str], pl.DataFrame]] = {}
 
 
 def with_fingerprints(rows: pl.DataFrame) -> pl.DataFrame:
-    """Add event_hash and content_hash to rows of events; of `undated` rows the day says nothing."""
+    """Add event_hash, content_hash and customer_hash to rows of events; of `undated` rows the day says nothing."""
     content = rows.select(sorted(set(rows.columns) - set(NOT_CONTENT) | {"undated"} & set(rows.columns)))
     if "undated" in rows.columns:
         content = content.with_columns(occurred_at=pl.when(~pl.col("undated")).then("occurred_at")).drop("undated")
-    return rows.with_columns(event_hash=fingerprint(rows["event_id"]), content_hash=content_fingerprint(content))
+    hashes = {name: fingerprint(rows[f"{name}_id"]).alias(f"{name}_hash") for name in ("event", "customer")}
+    return rows.with_columns(*hashes.values(), content_hash=content_fingerprint(content))
 
 
 def known(uri: str) -> pl.DataFrame:

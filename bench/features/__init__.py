@@ -1,0 +1,1 @@
+"""Sixty features over two sources, beside what a data engineer could have picked instead."""
