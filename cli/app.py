@@ -24,6 +24,7 @@ VERBS = (
     "review",
     "send",
     "measure",
+    "effect",
     "run",
     "status",
     "demo",

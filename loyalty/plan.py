@@ -15,9 +15,9 @@ from ledger.database import sessions
 from ledger.flags import Flag
 from ledger.measures import Measure
 from loyalty.effect import CONFIDENCE, POWER, power_to_see
-from loyalty.outcomes import HORIZONS_MONTHS
 from loyalty.readable import POOLED
 from loyalty.reading import as_row, latest
+from loyalty.units import HORIZONS_MONTHS
 
 LOOK_BACK_DAYS = 84
 WORST_SD = 0.5              # of a yes or no, at a base rate of one half
