@@ -23,6 +23,7 @@ VERBS = (
     "detect",
     "review",
     "send",
+    "plan",
     "measure",
     "effect",
     "run",

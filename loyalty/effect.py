@@ -21,6 +21,7 @@ Flags = np.ndarray[Any, np.dtype[np.bool_]]
 ARMS = ("contact", "hold_out")
 CONFIDENCE = 0.95
 POWER = 0.8
+LEANING_AT_MOST = 10.0
 LEAST_UNITS = 30            # fewer: not read
 LEAST_EXPECTED = 10         # units a stratum's smaller arm is expected to hold: n * min(share, 1 - share)
 
@@ -226,7 +227,9 @@ def _skewness(cut: _Cut, total: Moments, n: Numbers, share: Numbers) -> tuple[Nu
         contact, hold_out = size * (1 - share), size * share
         cubed = (weight**3 * third * (contact**-2.0 - hold_out**-2.0)).sum(axis=-1)
         squared = (weight**2 * variance * (1 / contact + 1 / hold_out)).sum(axis=-1)
-        return np.nan_to_num(skewness), np.nan_to_num(cubed / squared**1.5)
+        most = np.sqrt(np.maximum(n.sum(axis=-1), 1))  # no sample is more skewed; rounding alone might seem so
+        lean = np.nan_to_num(cubed / squared**1.5)
+        return np.clip(np.nan_to_num(skewness), -most, most), np.clip(lean, -LEANING_AT_MOST, LEANING_AT_MOST)
 
 
 def _inference(effect: Numbers, se: Numbers, df: Numbers, lean: Numbers) -> dict[str, Numbers]:
