@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,13 +81,15 @@ def analyse(rows: pl.DataFrame, question: Question) -> Answer:
     rows = _complete(rows, question, answer)
     units = _units(rows, question, answer)
     arms = [question.control, *sorted(set(units[question.arm].unique()) - {question.control})]
-    codes = units[question.arm].replace_strict(arms, range(len(arms)), return_dtype=pl.Int64).to_numpy()
+    codes = units[question.arm].cast(pl.Enum(arms)).to_physical().cast(pl.Int64).to_numpy()
     sizes = np.bincount(codes, minlength=len(arms)).astype(float)
     share = _shares(question, len(arms))
     answer.srm_p = _sample_ratio(sizes, share, answer)
     _balance(units, question, codes, arms, answer)
+    beside = [units[name].cast(pl.Float64).to_numpy() for name in (*(["members"] if question.cluster else []), *question.pre)]
     for outcome in question.outcomes:
-        answer.outcomes[outcome] = _outcome(units, question, outcome, codes, arms, share)
+        moments = of_rows([units[outcome].to_numpy(), *beside], codes, len(arms))
+        answer.outcomes[outcome] = _by_arm(moments, arms, share, Shape(ratio=question.cluster is not None))
     _adjust(answer)
     _doubts(answer)
     return answer
@@ -110,8 +111,8 @@ def _scan(path: Path) -> pl.LazyFrame:
 def _complete(rows: pl.DataFrame, question: Question, answer: Answer) -> pl.DataFrame:
     """Drop rows without an arm or an outcome and say so; who drops out may not be the same in both arms."""
     numbers = [*question.outcomes, *question.pre]
-    rows = rows.with_columns(pl.col(numbers).cast(pl.Float64))
-    rows = rows.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name in numbers)
+    floats = [name for name in numbers if rows[name].dtype.is_float()]
+    rows = rows.with_columns(pl.when(pl.col(name).is_finite()).then(pl.col(name)) for name in floats)
     needed = [question.arm, *question.outcomes, *([question.cluster] if question.cluster else [])]
     missing = rows.select(pl.col(needed).is_null().sum()).row(0, named=True)
     for name, count in missing.items():
@@ -120,9 +121,12 @@ def _complete(rows: pl.DataFrame, question: Question, answer: Answer) -> pl.Data
     for name in question.pre:
         if count := rows[name].null_count():
             answer.warnings.append(f"{count:,} rows have no {name}; they count with its mean.")
-    whole = rows.drop_nulls(needed)
-    _attrition(rows, whole, question, answer)
-    return whole.with_columns(pl.col(name).fill_null(pl.col(name).mean()).fill_null(0.0) for name in question.pre)
+    if any(missing.values()):
+        whole = rows.drop_nulls(needed)
+        _attrition(rows, whole, question, answer)
+        rows = whole
+    known = (pl.col(name).cast(pl.Float64) for name in question.pre if rows[name].null_count())
+    return rows.with_columns(column.fill_null(column.mean()).fill_null(0.0) for column in known)
 
 
 def _attrition(rows: pl.DataFrame, whole: pl.DataFrame, question: Question, answer: Answer) -> None:
@@ -174,23 +178,17 @@ def _sample_ratio(sizes: Numbers, share: Numbers, answer: Answer) -> float:
     return worst
 
 
-def _pair(columns: Sequence[Numbers], codes: Codes, at: int, share: Numbers, shape: Shape) -> Effects:
+def _pair(moments: Moments, at: int, share: Numbers, shape: Shape) -> Effects:
     """Compare one arm with control."""
-    moments = of_rows(columns, codes, len(share))
     pair = Moments(*(part[[at, 0]][None, None] for part in (moments.n, moments.mean, moments.second, moments.third)))
     return compare(pair, np.array([[share[0] / (share[0] + share[at])]]), shape)
 
 
-def _outcome(
-    units: pl.DataFrame, question: Question, outcome: str, codes: Codes, arms: list[str], share: Numbers
-) -> dict[str, dict[str, Any]]:
+def _by_arm(moments: Moments, arms: list[str], share: Numbers, shape: Shape) -> dict[str, dict[str, Any]]:
     """Return an outcome's figures by arm; a clustered mean is a ratio of the cluster's sum to its members."""
-    clustered = question.cluster is not None
-    columns = [units[outcome].to_numpy(), *([units["members"].to_numpy()] if clustered else []),
-               *(units[name].to_numpy() for name in question.pre)]  # fmt: skip
     found = {}
     for at, arm in enumerate(arms):
-        against = _pair(columns, codes, max(at, 1), share, Shape(ratio=clustered))
+        against = _pair(moments, max(at, 1), share, shape)
         found[arm] = _figures(against) if at else _control(against)
     return found
 
@@ -224,7 +222,7 @@ def _balance(units: pl.DataFrame, question: Question, codes: Codes, arms: list[s
     share = _shares(question, len(arms))
     found = []
     for name, at in checks:
-        against = _pair([units[name].to_numpy()], codes, at, share, Shape())
+        against = _pair(of_rows([units[name].to_numpy()], codes, len(arms)), at, share, Shape())
         found.append((float(against.p_value[0]) if against.readable[0] else None, float(against.effect[0] / max(against.sd[0], 1e-300))))
     for (name, at), (_, apart), p in zip(checks, found, holm([p for p, _ in found]), strict=True):
         if p is not None and p < BALANCE_ALARM:

@@ -16,6 +16,7 @@ import numpy as np
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 Codes = np.ndarray[Any, np.dtype[np.int64]]
+FEW = 256.0
 
 
 @dataclass(frozen=True)
@@ -71,10 +72,14 @@ def of_sums(n: Numbers, first: Numbers, second: Numbers, third: Numbers, centre:
 
 def of_rows(columns: Sequence[Numbers], codes: Codes, groups: int) -> Moments:
     """Return the moments of each group; row i belongs to group codes[i], and every column has a number for it."""
-    values = np.ascontiguousarray(np.vstack([np.asarray(column, dtype=np.float64) for column in columns]))
+    values = [np.ascontiguousarray(column, dtype=np.float64) for column in columns]
     codes = np.ascontiguousarray(codes, dtype=np.int64)
-    n, centre = _means(values, codes, groups)  # each group's own: groups may be of another size by far
-    return of_sums(n, *_sums(values, centre, codes), centre)
+    centre = np.stack([_about(column, codes, groups) for column in values], axis=-1)
+    if len(values) <= 2:
+        sums = _pair_sums(values[0], values[-1], centre, codes)
+        return of_sums(*_unfolded(sums, len(values)), centre)
+    n, first, second, third = _sums(np.vstack(values), centre, codes)
+    return of_sums(n, first, second, third, centre)
 
 
 def of_counts(population: Numbers, counts: Numbers) -> Moments:
@@ -90,30 +95,65 @@ def of_counts(population: Numbers, counts: Numbers) -> Moments:
     return of_sums(parts[0][..., 0], parts[1], parts[2].reshape(*lead, p, p), parts[3].reshape(*lead, p, p, p), centre)
 
 
-@numba.njit(cache=True, nogil=True)
-def _means(values: Numbers, codes: Codes, groups: int) -> tuple[Numbers, Numbers]:
-    """Return size and means of each group, added up in the order of the rows."""
-    p, rows = values.shape
-    n, mean = np.zeros(groups), np.zeros((groups, p))
-    for row in range(rows):
-        n[codes[row]] += 1
-        for a in range(p):
-            mean[codes[row], a] += values[a, row]
-    for group in range(groups):
-        for a in range(p):
-            mean[group, a] /= max(n[group], 1)
-    return n, mean
+def _unfolded(sums: Numbers, p: int) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Return n and the sums of products of one or two variables in their full, symmetric shapes."""
+    n, x, y, xx, xy, yy, xxx, xxy, xyy, yyy = sums.T
+    if p == 1:
+        return n, x[:, None], xx[:, None, None], xxx[:, None, None, None]
+    second = np.stack([xx, xy, xy, yy], axis=-1).reshape(-1, 2, 2)
+    third = np.stack([xxx, xxy, xxy, xyy, xxy, xyy, xyy, yyy], axis=-1).reshape(-1, 2, 2, 2)
+    return n, np.stack([x, y], axis=-1), second, third
 
 
 @numba.njit(cache=True, nogil=True)
-def _sums(values: Numbers, centre: Numbers, codes: Codes) -> tuple[Numbers, Numbers, Numbers]:
-    """Add up each group's values less its centre, and their products of two and three."""
+def _about(column: Numbers, codes: Codes, groups: int) -> Numbers:
+    """Return about where each group's values lie, the mean of its first few: sums about it lose no digits."""
+    n, mean, full = np.zeros(groups), np.zeros(groups), 0
+    for row in range(len(codes)):
+        group = codes[row]
+        if n[group] < FEW:
+            n[group] += 1
+            mean[group] += column[row]
+            full += n[group] == FEW
+            if full == groups:
+                break
+    return mean / np.maximum(n, 1)
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_sums(one: Numbers, other: Numbers, centre: Numbers, codes: Codes) -> Numbers:
+    """Add up what two variables (or one, twice) amount to in each group: n, x, y and their products of two and three."""
+    sums = np.zeros((len(centre), 10))
+    last = centre.shape[1] - 1
+    for row in range(len(codes)):
+        group = codes[row]
+        x, y = one[row] - centre[group, 0], other[row] - centre[group, last]
+        xx, xy, yy = x * x, x * y, y * y
+        to = sums[group]
+        to[0] += 1
+        to[1] += x
+        to[2] += y
+        to[3] += xx
+        to[4] += xy
+        to[5] += yy
+        to[6] += xx * x
+        to[7] += xx * y
+        to[8] += x * yy
+        to[9] += yy * y
+    return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def _sums(values: Numbers, centre: Numbers, codes: Codes) -> tuple[Numbers, Numbers, Numbers, Numbers]:
+    """Add up each group's values less its centre, and their products of two and three, of any number of variables."""
     p, rows = values.shape
     groups = len(centre)
-    first, second, third = np.zeros((groups, p)), np.zeros((groups, p, p)), np.zeros((groups, p, p, p))
+    n, first = np.zeros(groups), np.zeros((groups, p))
+    second, third = np.zeros((groups, p, p)), np.zeros((groups, p, p, p))
     z = np.zeros(p)
     for row in range(rows):
         group = codes[row]
+        n[group] += 1
         for a in range(p):
             z[a] = values[a, row] - centre[group, a]
         for a in range(p):
@@ -130,4 +170,4 @@ def _sums(values: Numbers, centre: Numbers, codes: Codes) -> tuple[Numbers, Numb
                     low, high = min(a, b, c), max(a, b, c)
                     third[group, a, b, c] = third[group, low, a + b + c - low - high, high]
                 second[group, a, b] = second[group, min(a, b), max(a, b)]
-    return first, second, third
+    return n, first, second, third
