@@ -1,5 +1,6 @@
 """What there is to issue as of a data cut: one row an issue, month of assignment, horizon and outcome, readable or not."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,8 @@ from ledger.assignments import Assignment
 from ledger.flags import Flag
 from ledger.measures import Measure
 from loyalty.effect import power_to_see
-from loyalty.outcomes import KEYS, OUTCOMES, configured, unit_outcomes
+from loyalty.integrity import adjust_family, balance, contamination, stages
+from loyalty.outcomes import BREAKDOWNS, KEYS, OUTCOMES, configured, unit_outcomes
 from loyalty.readable import POOLED, Cut, cells, why_not_yet, why_nothing_pooled
 from loyalty.strata import RULE, read_effects
 from loyalty.units import HORIZONS_MONTHS, PROGRAMME, analysis_set, windows
@@ -29,16 +31,37 @@ def due_rows(settings: Settings, session: Session, cut: Cut) -> list[Row]:
     spread = windows(units)
     found = cells(spread, cut)
     measures = _measures(session, units, cut)
-    effects = _effects(settings, session, spread, found, cut=cut, measures=measures)
-    rows = []
+    effects, apart = _effects(settings, session, spread, found, cut=cut, measures=measures)
+    checks = Checks(stages(session, spread, cut), contamination(session, cut), apart)
+    rows: list[Row] = []
     for issue in _issues(session, cut):
         mine = found.filter(pl.col("issue") == issue).to_dicts()
+        of_issue = []
         for outcome in _outcomes(settings, measures, issue):
             for cell in mine + [_pooled_cell(issue, months, mine) for months in HORIZONS_MONTHS]:
                 key = (issue, cell["month"], cell["horizon_months"], outcome)
                 measure = measures.get((issue, cell["month"]), {})
-                rows.append(_row(key, cell, effects, cut, measure))
+                of_issue.append(checks.beside(_row(key, cell, effects, cut, measure)))
+        adjust_family(of_issue)
+        rows += of_issue
     return rows
+
+
+@dataclass(frozen=True)
+class Checks:
+    """What was found of the integrity of each issue's pooled readings."""
+
+    stages: dict[tuple[str, int], list[Row]]
+    contamination: dict[str, Row]
+    balance: dict[tuple, Row]
+
+    def beside(self, row: Row) -> Row:
+        """Return a row with the checks that concern it, and the outcome it is a breakdown of."""
+        if row["month"] == POOLED:
+            row["detail"] |= {"stages": self.stages.get((row["issue"], row["horizon_months"]), []),
+                              "contamination": self.contamination.get(row["issue"]),
+                              "balance": self.balance.get(tuple(row[name] for name in KEY))}  # fmt: skip
+        return row | {"detail": row["detail"] | {"breakdown_of": BREAKDOWNS.get(row["outcome"])}}
 
 
 def _issues(session: Session, cut: Cut) -> list[str]:
@@ -76,17 +99,17 @@ def _measures(session: Session, units: pl.DataFrame, cut: Cut) -> dict[tuple[str
 def _effects(
     settings: Settings, session: Session, spread: pl.DataFrame, found: pl.DataFrame, *,
     cut: Cut, measures: dict[tuple[str, str], Row],
-) -> dict[tuple, Row]:
-    """Read the effect of every matured month, and of all matured months of an issue together, in one pass."""
+) -> tuple[dict[tuple, Row], dict[tuple, Row]]:
+    """Read the effect of every matured month, and of all matured months of an issue together, and the balance before it."""
     ripe = spread.join(found.filter("matured"), on=["issue", "month", "horizon_months"], how="semi").filter("counts")
     if ripe.is_empty():
-        return {}
+        return {}, {}
     values = unit_outcomes(settings, session, ripe, before=cut.at)
     columns = ["assignment_id", "horizon_months", "issue", "month", "arm", "share", "first"]
     units = ripe.select(columns).join(values, on=["assignment_id", "horizon_months"])
     pooled = units.filter("first").with_columns(pl.lit(POOLED).alias("month"))
     units = _capped(pl.concat([units, pooled]), measures)
-    return {tuple(row[name] for name in KEY): row for row in read_effects(units, KEY).to_dicts()}
+    return {tuple(row[name] for name in KEY): row for row in read_effects(units, KEY).to_dicts()}, balance(units, list(KEY))
 
 
 def _capped(units: pl.DataFrame, measures: dict[tuple[str, str], Row]) -> pl.DataFrame:
@@ -107,7 +130,9 @@ def _capped(units: pl.DataFrame, measures: dict[tuple[str, str], Row]) -> pl.Dat
 def _pooled_cell(issue: str, horizon_months: int, mine: list[Row]) -> Row:
     """Sum up an issue's months at a horizon."""
     months = [cell for cell in mine if cell["horizon_months"] == horizon_months]
-    sums = {name: sum(cell[name] for cell in months) for name in ("units", "ready", "n_contact", "n_hold_out")}
+    sums: Row = {name: sum(cell[name] for cell in months) for name in ("units", "ready", "n_contact", "n_hold_out")}
+    seen = sum(cell["units"] * cell["observed"] for cell in months)
+    sums["observed"] = seen / sums["units"] if sums["units"] else 0.0
     return {"issue": issue, "month": POOLED, "horizon_months": horizon_months, "months": months, **sums,
             "matured": any(cell["matured"] for cell in months)}  # fmt: skip
 
@@ -142,9 +167,10 @@ def _promise(key: tuple, measure: Row) -> Row:
 def _progress(cell: Row) -> Row:
     months = cell.get("months")
     if months is None:
-        return {"units": cell["units"], "ready": cell["ready"], "readable_from": cell["readable_from"].isoformat()}
+        return {"units": cell["units"], "ready": cell["ready"], "observed": cell["observed"],
+                "readable_from": cell["readable_from"].isoformat()}  # fmt: skip
     waiting = [each["readable_from"] for each in months if not each["matured"]]
-    return {"units": cell["units"], "ready": cell["ready"], "months": len(months), "months_read": len(months) - len(waiting),
+    return {"units": cell["units"], "ready": cell["ready"], "observed": cell["observed"], "months": len(months), "months_read": len(months) - len(waiting),
             "readable_from": min(waiting).isoformat() if waiting else None}  # fmt: skip
 
 
@@ -157,7 +183,7 @@ def _why_no_values(outcome: str, cell: Row) -> str:
 def _beside(read: Row) -> Row:
     """Return what stands beside the figures: sample ratio, spread, strata, relative difference."""
     base, effect = read["mean_hold_out"], read["effect"]
-    names = ("sample_ratio_p", "sd", "se", "df", "strata", "left_out", "raw_mean_contact", "raw_mean_hold_out")
+    names = ("sample_ratio_p", "sd", "se", "df", "skewness", "lean", "strata", "left_out", "raw_mean_contact", "raw_mean_hold_out")
     relative = effect / base if effect is not None and base else None
     return {name: read[name] for name in names} | {"relative": relative, "rule": RULE if read["why"] else None}
 

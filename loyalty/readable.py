@@ -40,7 +40,7 @@ def outcome_sources(settings: Settings) -> list[str]:
 
 
 def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
-    """Return one row per issue, month and horizon: units, ready, n_contact, n_hold_out, readable_from, matured.
+    """Return one row per issue, month and horizon: units, ready, n_contact, n_hold_out, observed, readable_from, matured.
 
     A month is read as a whole: when it is over, and every unit's horizon and the days to settle lie before the cut.
     """
@@ -51,6 +51,7 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
         ready.sum().cast(pl.Int64).alias("ready"),
         (counted & (arm == "contact")).sum().cast(pl.Int64).alias("n_contact"),
         (counted & (arm == "hold_out")).sum().cast(pl.Int64).alias("n_hold_out"),
+        _observed(cut).filter(counted).mean().fill_null(0.0).alias("observed"),
         pl.col("ends_on").max().alias("last_end"),
         pl.col("starts_on").max().dt.month_end().alias("month_end"),
     )
@@ -62,6 +63,12 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     )
     matured = pl.col("over") & (pl.col("readable_from") <= pl.lit(cut.closed_before))
     return found.with_columns(matured.alias("matured")).sort("issue", "month", "horizon_months")
+
+
+def _observed(cut: Cut) -> pl.Expr:
+    """Return the share of each unit's horizon that lies before the cut."""
+    whole = (pl.col("ends_on") - pl.col("starts_on")).dt.total_days()
+    return ((pl.lit(cut.closed_before) - pl.col("starts_on")).dt.total_days() / whole).clip(0.0, 1.0)
 
 
 def why_not_yet(cell: dict, cut: Cut) -> str:
