@@ -14,9 +14,10 @@ from console.next_steps import next_steps
 from core.settings import Settings
 from ledger.database import sessions
 from loyalty.curves import retention_curves
-from loyalty.effect import RULE, power_of_interval
+from loyalty.effect import power_of_interval
 from loyalty.readable import POOLED, data_cut
 from loyalty.reading import table
+from loyalty.strata import RULE
 from loyalty.wording import amount, count, interval, verdict
 
 NAME = "report.html"

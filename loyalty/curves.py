@@ -8,24 +8,69 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
-from loyalty.outcomes import analysis_set, left_days, members
+from loyalty.facts import left_days
 from loyalty.readable import Cut
+from loyalty.survival import Longer, Stay, restricted_mean, stayed_longer
+from loyalty.units import HORIZONS_MONTHS, analysis_set, members
 
 WEEKS_AT_MOST = 79          # 18 months
+DAYS_A_MONTH = 30.4375
 
 
 def retention_curves(settings: Settings, session: Session, cut: Cut) -> pl.DataFrame:
     """Return (issue, arm, weeks, still_there, at_risk) for 0 to 79 weeks; empty where leaving is not an event."""
+    units = _with_leaving(settings, session, cut)
+    return _no_curves() if units.is_empty() else _kaplan_meier(_weeks(units, cut))
+
+
+def time_to_leaving(settings: Settings, session: Session, cut: Cut) -> dict[tuple[str, int], Longer]:
+    """Map (issue, horizon in months) to how much longer those contacted stayed: restricted means, stratified by stored share.
+
+    Every unit counts as far as it was watched (right-censored at the cut); `censored` says how many were not seen to the end.
+    """
+    stays = _stays(settings, session, cut)
+    found = {}
+    for (issue,), mine in stays.group_by("issue", maintain_order=True):
+        for months in HORIZONS_MONTHS:
+            parts = [part for _, stratum in mine.group_by("share", maintain_order=True)
+                     if (part := _part(stratum, months)) is not None]  # fmt: skip
+            if parts:
+                found[str(issue), months] = stayed_longer(parts)
+    return found
+
+
+def _part(stratum: pl.DataFrame, months: int) -> tuple[float, Stay, Stay] | None:
+    """Return a stratum's weight and both arms' restricted means, where somebody was at risk to the horizon in each."""
+    until = round(months * DAYS_A_MONTH)
+    arms = [stratum.filter(pl.col("arm") == arm) for arm in ("contact", "hold_out")]
+    if any(arm.is_empty() or int(arm["watched"].max()) < until for arm in arms):  # type: ignore[arg-type]
+        return None
+    contact, hold_out = (restricted_mean(arm["days"].to_numpy(), arm["left"].to_numpy(), until) for arm in arms)
+    return float(len(stratum)), contact, hold_out
+
+
+def _stays(settings: Settings, session: Session, cut: Cut) -> pl.DataFrame:
+    """Return (issue, arm, share, days, left, watched) of every unit: days until leaving, or as far as watched."""
+    units = _with_leaving(settings, session, cut)
+    watched = (pl.lit(cut.closed_before) - pl.col("starts_on")).dt.total_days()
+    until = (pl.col("left_on") - pl.col("starts_on")).dt.total_days().clip(0)
+    left = (until < watched).fill_null(False)
+    drawn = units.filter(pl.col("share").is_between(0, 1, closed="none"))
+    return drawn.select("issue", "arm", "share", pl.when(left).then(until).otherwise(watched).alias("days"), left.alias("left"),
+                        watched.alias("watched")).filter(pl.col("days") >= 0)  # fmt: skip
+
+
+def _with_leaving(settings: Settings, session: Session, cut: Cut) -> pl.DataFrame:
+    """Return the units' first draws with the day their last customer left."""
     units = analysis_set(session, before=cut.at).filter("first")
     if not settings.loyalty.left_event or units.is_empty():
-        return _no_curves()
-    who = members(session, units)
-    persons = units.select("assignment_id", "flagged_on").join(who, on="assignment_id")
+        return units.clear().with_columns(pl.lit(None, pl.Date).alias("left_on"))
+    persons = units.select("assignment_id", "flagged_on").join(members(session, units), on="assignment_id")
     left = persons.join(left_days(settings, persons, before=cut.at), on=["assignment_id", "customer_id"], how="left")
     gone = left.group_by("assignment_id").agg(
         pl.when(pl.col("left_on").is_not_null().all()).then(pl.col("left_on").max()).alias("left_on")
     )
-    return _kaplan_meier(_weeks(units.join(gone, on="assignment_id"), cut))
+    return units.join(gone, on="assignment_id")
 
 
 def _weeks(units: pl.DataFrame, cut: Cut) -> pl.DataFrame:

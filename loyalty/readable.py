@@ -34,22 +34,24 @@ def data_cut(settings: Settings, day: date) -> Cut:
 def outcome_sources(settings: Settings) -> list[str]:
     """Return the sources that the outcomes in settings.toml are found in."""
     loyalty = settings.loyalty
-    named = (loyalty.left_event or loyalty.active_source, loyalty.revenue, loyalty.contacts_source)
+    named = (loyalty.left_event or loyalty.active_source, loyalty.revenue, loyalty.contacts_source, loyalty.complaints,
+             loyalty.referrals, *loyalty.induced)  # fmt: skip
     return sorted({name.partition(".")[0] for name in named if name})
 
 
 def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
-    """Return one row per issue, month and horizon: units, ready, n_contact, n_hold_out, readable_from, matured.
+    """Return one row per issue, month and horizon: units, ready, n_contact, n_hold_out, observed, readable_from, matured.
 
     A month is read as a whole: when it is over, and every unit's horizon and the days to settle lie before the cut.
     """
     counted, arm = pl.col("counts"), pl.col("arm")
-    ready = counted & (_settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
+    ready = counted & (settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
     found = spread.group_by("issue", "month", "horizon_months").agg(
         counted.sum().cast(pl.Int64).alias("units"),
         ready.sum().cast(pl.Int64).alias("ready"),
         (counted & (arm == "contact")).sum().cast(pl.Int64).alias("n_contact"),
         (counted & (arm == "hold_out")).sum().cast(pl.Int64).alias("n_hold_out"),
+        _observed(cut).filter(counted).mean().fill_null(0.0).alias("observed"),
         pl.col("ends_on").max().alias("last_end"),
         pl.col("starts_on").max().dt.month_end().alias("month_end"),
     )
@@ -57,10 +59,16 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     latest = pl.col("month_end").dt.offset_by(pl.format("{}mo", "horizon_months"))
     found = found.with_columns(
         over.alias("over"),
-        _settled(pl.when(over).then("last_end").otherwise(latest), cut).alias("readable_from"),
+        settled(pl.when(over).then("last_end").otherwise(latest), cut).alias("readable_from"),
     )
     matured = pl.col("over") & (pl.col("readable_from") <= pl.lit(cut.closed_before))
     return found.with_columns(matured.alias("matured")).sort("issue", "month", "horizon_months")
+
+
+def _observed(cut: Cut) -> pl.Expr:
+    """Return the share of each unit's horizon that lies before the cut."""
+    whole = (pl.col("ends_on") - pl.col("starts_on")).dt.total_days()
+    return ((pl.lit(cut.closed_before) - pl.col("starts_on")).dt.total_days() / whole).clip(0.0, 1.0)
 
 
 def why_not_yet(cell: dict, cut: Cut) -> str:
@@ -81,5 +89,6 @@ def why_nothing_pooled(found: list[dict], cut: Cut) -> str:
     return f"no month of {len(found)} is readable. The first is {first['month']}: {why_not_yet(first, cut)}"
 
 
-def _settled(end: pl.Expr, cut: Cut) -> pl.Expr:
+def settled(end: pl.Expr, cut: Cut) -> pl.Expr:
+    """Return the day from which what happened before `end` is known."""
     return end + pl.duration(days=cut.settle_days)

@@ -86,8 +86,9 @@ def test_the_promised_outcome_and_horizon_are_marked_and_all_else_is_exploratory
 
 def test_every_month_horizon_and_outcome_is_a_row(march):
     counts = measure(march, date(2025, 4, 18))
-    assert march.session.scalar(select(func.count()).select_from(Reading)) == 2 * 3 * 4
-    assert counts == {"day": "2025-04-18", "readable": 4, "not_yet": 16, "unreadable": 4, "issued": 24, "updated": 0, "revised": 0}
+    assert march.session.scalar(select(func.count()).select_from(Reading)) == 2 * 3 * 6
+    assert counts == {"day": "2025-04-18", "readable": 6, "not_yet": 24, "unreadable": 6, "issued": 36, "updated": 0, "revised": 0,
+                      "looks": 1, "harm": 0, "benefit": 0}  # fmt: skip
     assert is_done(march.session, date(2025, 4, 18), "measure")
 
 
@@ -171,7 +172,8 @@ def test_pooling_two_shares_weighs_the_strata_by_their_units(past):
     df = se**4 / (weights**4 @ [part.detail["se"] ** 4 / part.detail["df"] for part in parts])
     assert pooled.state == "readable"
     assert pooled.effect == pytest.approx(effect, rel=1e-9)
-    assert pooled.low == pytest.approx(effect - scipy.stats.t(df).ppf(0.975) * se, rel=1e-9)
+    assert (pooled.detail["se"], pooled.detail["df"]) == (pytest.approx(se, rel=1e-9), pytest.approx(df, rel=1e-9))
+    assert pooled.low == pytest.approx(effect - scipy.stats.t(df).ppf(0.975) * se, abs=0.2 * se), "less a little skewness"
     assert (pooled.n_contact, pooled.n_hold_out, pooled.detail["strata"]) == (380, 140, 2)
     assert (pooled.detail["months"], pooled.detail["months_read"]) == (2, 2)
 
@@ -233,21 +235,23 @@ def test_an_issue_nobody_was_drawn_for_has_its_rows_too(past):
     past.write(date(2025, 4, 18))
     measure(past, date(2025, 4, 18))
     rows = latest(past.session)
-    assert len(rows) == 3 * 4
+    assert len(rows) == 3 * 6
     assert {row.why for row in rows} == {"nobody has been drawn in pilot or live mode, so there is nobody to compare"}
 
 
 def test_capped_money_stands_beside_the_raw(past):
-    past.promises(MARCH, outcome="revenue", cap=2_000.0, smallest_effect=100.0)
+    past.promises(MARCH, outcome="revenue", cap=1_500.0, smallest_effect=100.0)
     month_of(past, MARCH)
+    for number, arm in ((number, arm) for number in range(0, 60, 2) for arm in ("contact", "hold_out")):
+        past.happens(f"2503-{arm}-{number}", "billing.paid", MARCH + timedelta(days=20), amount=400)
     past.happens("2503-contact-0", "billing.paid", MARCH + timedelta(days=2), amount=900_000)
     past.write(date(2025, 4, 18))
     measure(past, date(2025, 4, 18))
     found = reading(past, outcome="revenue")
-    assert found.detail["cap"] == 2_000
-    assert found.mean_contact < 2_000 < found.detail["raw"]["mean_contact"]
-    assert found.high < found.detail["raw"]["high"]
-    assert found.power > 0.9
+    assert found.detail["cap"] == 1_500
+    assert found.mean_contact < 1_500 < found.detail["raw"]["mean_contact"]
+    assert "too few decide it" in found.detail["raw"]["why"]
+    assert found.power > 0.6
 
 
 def test_the_covariate_narrows_what_it_explains(march):
@@ -280,4 +284,4 @@ def test_readings_print_as_a_table_of_plain_text(march):
     assert rows[1]["said"]["reading"].startswith("not yet: no month of 1 is readable")
     assert [row["horizon_months"] for row in rows if row["primary"]] == [1, 6, 18]
     assert {row["month"] for row in rows} == {"pooled"}
-    assert len(table(march.settings, months=True)) == 24
+    assert len(table(march.settings, months=True)) == 36
