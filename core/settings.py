@@ -92,6 +92,9 @@ class Loyalty(Strict):
     active_within_days: int = Field(default=56, ge=1)   # ... when it lasts this long
     revenue: str | None = None                     # "source.kind.column" that adds up to what was bought
     contacts_source: str | None = None             # a source of contacts, or "source.kind" where not every kind is one
+    complaints: str | None = None                  # "source.kind" of a complaint
+    referrals: str | None = None                   # "source.kind" of a customer who brought another
+    induced: tuple[str, ...] = ()                  # "source.kind" of contacts that our own messages bring about
     settle_days: int = Field(default=3, ge=0)      # a horizon is read once this many days passed after it
 
 

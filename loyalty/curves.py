@@ -8,8 +8,9 @@ import polars as pl
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
-from loyalty.outcomes import analysis_set, left_days, members
+from loyalty.facts import left_days
 from loyalty.readable import Cut
+from loyalty.units import analysis_set, members
 
 WEEKS_AT_MOST = 79          # 18 months
 

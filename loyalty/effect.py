@@ -10,15 +10,18 @@ a stratified experiment whatever the effect is in each (Imbens and Rubin 2015, c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from loyalty import skew
 from loyalty.moments import Moments, Numbers
 
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
 ARMS = ("contact", "hold_out")
 CONFIDENCE = 0.95
 POWER = 0.8
+LEANING_AT_MOST = 10.0
 LEAST_UNITS = 30            # fewer: not read
 LEAST_EXPECTED = 10         # units a stratum's smaller arm is expected to hold: n * min(share, 1 - share)
 
@@ -54,22 +57,22 @@ class Effects:
     units: Numbers          # compared, both arms
     everybody: Numbers      # drawn, both arms
     strata: Numbers
-    comparable: Numbers     # whether any stratum has two arms by design
+    comparable: Flags       # whether any stratum has two arms by design
 
     @property
-    def too_few(self) -> Numbers:
+    def too_few(self) -> Flags:
         """Whether there are fewer units than a reading needs."""
         return np.asarray(self.units < LEAST_UNITS)
 
     @property
-    def too_skewed(self) -> Numbers:
+    def too_skewed(self) -> Flags:
         """Whether a few unusual values would decide the reading; told from both arms together and the stored shares."""
         weight = self.skewness**2 / np.maximum(self.units, 1)
         with np.errstate(invalid="ignore"):
             return np.asarray((np.abs(self.lean) > skew.MOST_LEANING) | (weight > skew.MOST_WEIGHT) | (self.sd == 0))
 
     @property
-    def readable(self) -> Numbers:
+    def readable(self) -> Flags:
         """Whether the figures may be shown."""
         with np.errstate(invalid="ignore"):
             return np.asarray(self.comparable & ~self.too_few & ~self.too_skewed & (self.se > 0))
@@ -100,7 +103,7 @@ def compare(moments: Moments, share: Numbers, shape: Shape = Shape()) -> Effects
         n=np.where(usable[..., None], moments.n, 0.0).sum(axis=-2), means=means, raw=_weighed(weight, cut.raw, usable),
         effect=effect, se=se, df=df, **_inference(effect, se, df, lean), sd=_spread(cut, total, usable), skewness=skewness,
         lean=lean, units=units, everybody=total.n.sum(axis=-1), strata=usable.sum(axis=-1),
-        comparable=((share > 0) & (share < 1) & (total.n > 0)).any(axis=-1),
+        comparable=np.asarray(((share > 0) & (share < 1) & (total.n > 0)).any(axis=-1)),
     )  # fmt: skip
 
 
@@ -121,7 +124,7 @@ def power_of_interval(effect: float, low: float, high: float, n: int) -> float:
     return float(power_to_see(effect, (high - low) / 2 / stdtrit(df, (1 + CONFIDENCE) / 2), df)[0])
 
 
-def _usable(moments: Moments, total: Moments, share: Numbers) -> Numbers:
+def _usable(moments: Moments, total: Moments, share: Numbers) -> Flags:
     """Tell which strata can be compared: by their expected smaller arm, and both arms with spread to speak of."""
     expected = total.n * np.minimum(share, 1 - share)
     return np.asarray((expected >= LEAST_EXPECTED - 1e-9) & (moments.n >= 2).all(axis=-1))
@@ -195,11 +198,11 @@ def _solve(inner: Numbers, cross: Numbers) -> Numbers:
     return np.einsum("...kj,...j->...k", np.linalg.pinv(correlation, rcond=1e-10, hermitian=True), cross / safe) / safe
 
 
-def _weighed(weight: Numbers, values: Numbers, usable: Numbers) -> Numbers:
+def _weighed(weight: Numbers, values: Numbers, usable: Flags) -> Numbers:
     return np.asarray((weight[..., None] * np.where(usable[..., None], values, 0.0)).sum(axis=-2))
 
 
-def _spread(cut: _Cut, total: Moments, usable: Numbers) -> Numbers:
+def _spread(cut: _Cut, total: Moments, usable: Flags) -> Numbers:
     """Return the outcome's standard deviation over all strata, differences between strata included."""
     n = np.where(usable, total.n, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -224,7 +227,9 @@ def _skewness(cut: _Cut, total: Moments, n: Numbers, share: Numbers) -> tuple[Nu
         contact, hold_out = size * (1 - share), size * share
         cubed = (weight**3 * third * (contact**-2.0 - hold_out**-2.0)).sum(axis=-1)
         squared = (weight**2 * variance * (1 / contact + 1 / hold_out)).sum(axis=-1)
-        return np.nan_to_num(skewness), np.nan_to_num(cubed / squared**1.5)
+        most = np.sqrt(np.maximum(n.sum(axis=-1), 1))  # no sample is more skewed; rounding alone might seem so
+        lean = np.nan_to_num(cubed / squared**1.5)
+        return np.clip(np.nan_to_num(skewness), -most, most), np.clip(lean, -LEANING_AT_MOST, LEANING_AT_MOST)
 
 
 def _inference(effect: Numbers, se: Numbers, df: Numbers, lean: Numbers) -> dict[str, Numbers]:

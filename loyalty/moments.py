@@ -90,7 +90,7 @@ def of_counts(population: Numbers, counts: Numbers) -> Moments:
     return of_sums(parts[0][..., 0], parts[1], parts[2].reshape(*lead, p, p), parts[3].reshape(*lead, p, p, p), centre)
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _means(values: Numbers, codes: Codes, groups: int) -> tuple[Numbers, Numbers]:
     """Return size and means of each group, added up in the order of the rows."""
     p, rows = values.shape
@@ -105,7 +105,7 @@ def _means(values: Numbers, codes: Codes, groups: int) -> tuple[Numbers, Numbers
     return n, mean
 
 
-@numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@numba.njit(cache=True, nogil=True)
 def _sums(values: Numbers, centre: Numbers, codes: Codes) -> tuple[Numbers, Numbers, Numbers]:
     """Add up each group's values less its centre, and their products of two and three."""
     p, rows = values.shape

@@ -1,107 +1,134 @@
-"""Before anybody is contacted: how many units a reading needs, what a number of units can see, and by when."""
+"""Before anybody is contacted: how many units a reading needs, how long that takes, and when each horizon can be read."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
-import numpy as np
+import polars as pl
 from sqlalchemy import distinct, func, select
 from sqlalchemy.orm import Session
 
-from core.clock import add_months
+from core.clock import add_months, moment_after
 from core.settings import Settings
 from ledger.database import sessions
 from ledger.flags import Flag
 from ledger.measures import Measure
-from loyalty.effect import CONFIDENCE, POWER, power_to_see
-from loyalty.outcomes import HORIZONS_MONTHS
-from loyalty.readable import POOLED
-from loyalty.reading import as_row, latest
+from loyalty.outcomes import configured, unit_outcomes
+from loyalty.readable import data_cut, settled
+from loyalty.size import Size, power_of, sd_of_rate, smallest_effect, units_needed
+from loyalty.units import HORIZONS_MONTHS, UNITS, windows
 
 LOOK_BACK_DAYS = 84
-WORST_SD = 0.5              # of a yes or no, at a base rate of one half
+LONGEST_MONTHS = 36         # of enrolment; longer is never
+LEAST_PAST = 100            # units whose outcome is known, to learn a base rate from
+WORST_RATE = 0.5            # of a yes or no, where nothing is known
+DAYS_A_MONTH = 30.4375
 
 
 @dataclass(frozen=True)
-class Size:
-    """How many units each arm needs."""
+class Base:
+    """What is known of an outcome before anybody is contacted: its mean, its spread, and what remains after the variance cut."""
 
-    contact: int
-    hold_out: int
-
-    @property
-    def units(self) -> int:
-        """Both arms together."""
-        return self.contact + self.hold_out
+    mean: float | None
+    sd: float
+    sd_after_cut: float
+    based_on: str
 
 
-def sd_of_rate(rate: float) -> float:
-    """Return the standard deviation of a yes-or-no outcome with this base rate."""
-    return math.sqrt(rate * (1 - rate))
+def enrolment(
+    settings: Settings, issue: str, *, day: date, share: float = 0.5, measure: Mapping[str, Any] | None = None,
+    instead: bool = False,
+) -> dict[str, Any]:
+    """Say from past volume how long units of `issue` must be drawn and when each horizon can be read, as of `day`.
 
-
-def units_needed(*, sd: float, effect: float, share: float = 0.5, power: float = POWER) -> Size:
-    """Return the units that find a true difference of `effect` with `power` at 5 %, two-sided, `share` of them held out.
-
-    Closed form: (z_0.975 + z_power)^2 * sd^2 / effect^2 * (1 / share + 1 / (1 - share)), plus z_0.975^2 / 2 for the t test
-    (Guenther 1981), spread over the arms by share.
+    `measure` is the playbook's, where none is frozen yet, or `instead` of it. `why` says why there is no plan: never at this volume, or unknown.
     """
-    from scipy.special import ndtri
-
-    if not 0 < share < 1 or effect == 0:
-        raise ValueError(f"units_needed: share {share} and effect {effect} compare nothing. Give 0 < share < 1 and an effect.")
-    critical = ndtri((1 + CONFIDENCE) / 2)
-    units = ((critical + ndtri(power)) * sd / effect) ** 2 * (1 / share + 1 / (1 - share)) + critical**2 / 2
-    return Size(contact=math.ceil(units * (1 - share)), hold_out=math.ceil(units * share))
-
-
-def power_of(size: Size, *, sd: float, effect: float) -> float:
-    """Return the chance that arms of these sizes show a true difference of `effect`."""
-    se = sd * math.sqrt(1 / size.contact + 1 / size.hold_out)
-    return float(power_to_see(effect, np.array([se]), np.array([size.units - 2.0]))[0])
-
-
-def smallest_effect(size: Size, *, sd: float, power: float = POWER) -> float:
-    """Return the difference that arms of these sizes show with `power`."""
-    from scipy.special import stdtrit
-
-    df = size.units - 2.0
-    return float((stdtrit(df, (1 + CONFIDENCE) / 2) + stdtrit(df, power)) * sd * math.sqrt(1 / size.contact + 1 / size.hold_out))
-
-
-def enrolment(settings: Settings, issue: str, *, day: date, share: float = 0.5) -> dict[str, Any]:
-    """Say from past volume how long units of `issue` must be drawn and when each horizon can be read, as of `day`."""
     with sessions(settings)() as session:
         weekly = _units_a_week(session, issue, day)
-        measure = session.scalar(select(Measure).where(Measure.issue == issue).order_by(Measure.frozen_at.desc()).limit(1))
-        sd, based_on = _spread(session, issue, measure.measure if measure else {})
-    facts: dict[str, Any] = {"issue": issue, "units_a_week": weekly, "share": share, "sd": sd, "based_on": based_on}
-    effect = measure.measure.get("smallest_effect") if measure else None
+        everywhere = _units_a_week(session, None, day)
+        frozen = session.scalar(select(Measure).where(Measure.issue == issue).order_by(Measure.frozen_at.desc()).limit(1))
+        promise = frozen.measure if frozen and not instead else dict(measure or {})
+        base = _base(settings, session, issue, promise, day)
+    facts: dict[str, Any] = {"issue": issue, "outcome": promise.get("outcome"), "horizon_months": promise.get("horizon_months"),
+                             "units_a_week": weekly, "share": share, "base_rate": base.mean, "sd": base.sd_after_cut,
+                             "based_on": base.based_on}  # fmt: skip
+    effect = promise.get("smallest_effect")
     if not effect:
         return facts | {"why": "its playbook has no measure with a smallest effect yet: one is frozen at the first assignment"}
-    size = units_needed(sd=sd, effect=float(effect), share=share)
+    size = units_needed(sd=base.sd_after_cut, effect=float(effect), share=share)
     facts |= {"smallest_effect": effect, "needs_contact": size.contact, "needs_hold_out": size.hold_out}
     if not weekly:
         never = f"no flags in the last {LOOK_BACK_DAYS} days: never at this volume. Pool issues, or widen the issue"
         return facts | {"why": never}
+    return facts | _time_it_takes(settings, size, facts, everywhere=everywhere, day=day)
+
+
+def _time_it_takes(settings: Settings, size: Size, facts: Mapping[str, Any], *, everywhere: float, day: date) -> dict[str, Any]:
+    """Return months of enrolment and the day of each horizon, or never with what would help."""
+    weekly, sd = facts["units_a_week"], facts["sd"]
+    months = size.units / weekly * 7 / DAYS_A_MONTH
+    found: dict[str, Any] = {"months": round(months, 1)}
+    if months > LONGEST_MONTHS:
+        return found | {"why": _never(months, facts, everywhere)}
     enrolled_on = day + timedelta(weeks=math.ceil(size.units / weekly))
     settle = timedelta(days=settings.loyalty.settle_days)
     readable = {months: (add_months(enrolled_on, months) + settle).isoformat() for months in HORIZONS_MONTHS}
-    return facts | {"enrolled_on": enrolled_on.isoformat(), "readable_from": readable}
+    year = Size(*(max(2, round(weekly * 52 * part)) for part in (1 - facts["share"], facts["share"])))
+    return found | {"enrolled_on": enrolled_on.isoformat(), "readable_from": readable,
+                    "seen_after_a_year": smallest_effect(year, sd=sd), "power_after_a_year":
+                    power_of(year, sd=sd, effect=float(facts["smallest_effect"]))}  # fmt: skip
 
 
-def _units_a_week(session: Session, issue: str, day: date) -> float:
+def _never(months: float, facts: Mapping[str, Any], everywhere: float) -> str:
+    """Say that it takes too long, and how long it would take with half held out and with all issues pooled."""
+    half = units_needed(sd=facts["sd"], effect=float(facts["smallest_effect"]), share=0.5).units
+    with_half, pooled = (half / weekly * 7 / DAYS_A_MONTH for weekly in (facts["units_a_week"], everywhere))
+    return (f"never at this volume: {months:,.0f} months of enrolment, more than {LONGEST_MONTHS}. Pool, or raise the share: "
+            f"{with_half:,.0f} months with half held out, {pooled:,.0f} with all issues pooled as well")  # fmt: skip
+
+
+def _units_a_week(session: Session, issue: str | None, day: date) -> float:
     """Return how many customers were newly flagged a week, replayed days included: they show the volume as well."""
     first = day - timedelta(days=LOOK_BACK_DAYS - 1)
-    counted = select(func.count(distinct(Flag.customer_id))).where(Flag.issue == issue, Flag.day.between(first, day))
+    counted = select(func.count(distinct(Flag.customer_id))).where(Flag.day.between(first, day))
+    if issue is not None:
+        counted = counted.where(Flag.issue == issue)
     return float(session.scalar(counted) or 0) / (LOOK_BACK_DAYS / 7)
 
 
-def _spread(session: Session, issue: str, measure: dict[str, Any]) -> tuple[float, str]:
-    """Return the outcome's standard deviation from the issue's own pooled reading, else the widest a yes or no can have."""
-    wanted = (issue, POOLED, measure.get("outcome", "retained"))
-    for row in sorted(map(as_row, latest(session)), key=lambda row: -row["horizon_months"]):
-        if (row["issue"], row["month"], row["outcome"]) == wanted and row["detail"].get("sd"):
-            return float(row["detail"]["sd"]), f"both arms together after {row['horizon_months']} months"
-    return WORST_SD, "the widest a yes or no can be, as nothing has been read yet"
+def _base(settings: Settings, session: Session, issue: str, promise: Mapping[str, Any], day: date) -> Base:
+    """Learn the outcome's mean and spread from past flags whose horizon has passed, contacted or not."""
+    outcome, months = promise.get("outcome", "retained"), promise.get("horizon_months", 6)
+    worst = Base(None, sd_of_rate(WORST_RATE), sd_of_rate(WORST_RATE), "the widest a yes or no can be, as nothing is known yet")
+    if outcome not in configured(settings):
+        return worst
+    past = _past(settings, session, issue, months, day)
+    if len(past) < LEAST_PAST:
+        return worst
+    values = unit_outcomes(settings, session, past, before=moment_after(day), only=(outcome,))
+    if outcome == "revenue" and promise.get("cap") is not None:
+        values = values.with_columns(pl.min_horizontal(name, pl.lit(promise["cap"])).alias(name) for name in ("value", "covariate"))
+    sd = float(values["value"].std() or 0)  # type: ignore[arg-type]
+    if not sd > 0:
+        return worst
+    explained = values.select(pl.corr("value", "covariate")).item() if values["covariate"].null_count() == 0 else None
+    rest = math.sqrt(1 - explained**2) if explained is not None and math.isfinite(explained) else 1.0
+    mean = float(values["value"].mean())  # type: ignore[arg-type]
+    return Base(mean, sd, sd * rest, f"{len(past):,} past flags whose {months} month{'s' if months > 1 else ''} have passed")
+
+
+def _past(settings: Settings, session: Session, issue: str, months: int, day: date) -> pl.DataFrame:
+    """Return the windows of each customer's first flag of the issue, of those whose horizon has passed by `day`."""
+    first = select(Flag.id, Flag.customer_id, Flag.day).distinct(Flag.customer_id).where(
+        Flag.issue == issue, Flag.day <= day).order_by(Flag.customer_id, Flag.day)  # fmt: skip
+    rows = [(number, issue, customer, customer, "hold_out", 0.5, _morning_after(on), on)
+            for number, customer, on in session.execute(first)]  # fmt: skip
+    units = pl.DataFrame(rows, schema=UNITS, orient="row").with_columns(pl.col("assigned_at").dt.date().alias("starts_on"))
+    spread, cut = windows(units), data_cut(settings, day)
+    return spread.filter(pl.col("horizon_months") == months, settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
+
+
+def _morning_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time(), moment_after(day).tzinfo)

@@ -34,7 +34,8 @@ def data_cut(settings: Settings, day: date) -> Cut:
 def outcome_sources(settings: Settings) -> list[str]:
     """Return the sources that the outcomes in settings.toml are found in."""
     loyalty = settings.loyalty
-    named = (loyalty.left_event or loyalty.active_source, loyalty.revenue, loyalty.contacts_source)
+    named = (loyalty.left_event or loyalty.active_source, loyalty.revenue, loyalty.contacts_source, loyalty.complaints,
+             loyalty.referrals, *loyalty.induced)  # fmt: skip
     return sorted({name.partition(".")[0] for name in named if name})
 
 
@@ -44,7 +45,7 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     A month is read as a whole: when it is over, and every unit's horizon and the days to settle lie before the cut.
     """
     counted, arm = pl.col("counts"), pl.col("arm")
-    ready = counted & (_settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
+    ready = counted & (settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
     found = spread.group_by("issue", "month", "horizon_months").agg(
         counted.sum().cast(pl.Int64).alias("units"),
         ready.sum().cast(pl.Int64).alias("ready"),
@@ -57,7 +58,7 @@ def cells(spread: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     latest = pl.col("month_end").dt.offset_by(pl.format("{}mo", "horizon_months"))
     found = found.with_columns(
         over.alias("over"),
-        _settled(pl.when(over).then("last_end").otherwise(latest), cut).alias("readable_from"),
+        settled(pl.when(over).then("last_end").otherwise(latest), cut).alias("readable_from"),
     )
     matured = pl.col("over") & (pl.col("readable_from") <= pl.lit(cut.closed_before))
     return found.with_columns(matured.alias("matured")).sort("issue", "month", "horizon_months")
@@ -81,5 +82,6 @@ def why_nothing_pooled(found: list[dict], cut: Cut) -> str:
     return f"no month of {len(found)} is readable. The first is {first['month']}: {why_not_yet(first, cut)}"
 
 
-def _settled(end: pl.Expr, cut: Cut) -> pl.Expr:
+def settled(end: pl.Expr, cut: Cut) -> pl.Expr:
+    """Return the day from which what happened before `end` is known."""
     return end + pl.duration(days=cut.settle_days)

@@ -7,7 +7,7 @@ import polars as pl
 
 from loyalty import skew
 from loyalty.effect import ARMS, LEAST_EXPECTED, LEAST_UNITS, Effects, compare
-from loyalty.moments import Moments, of_rows
+from loyalty.moments import Moments, Numbers, of_rows
 
 RULE = (
     f"A reading needs {LEAST_UNITS} units from strata whose smaller arm is expected to hold at least {LEAST_EXPECTED}, and "
@@ -26,6 +26,12 @@ def read_effects(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
     n are the units compared; `left_out` counts those of strata too thin to compare. `why` is null for a reading; otherwise it
     says in words why there is none, the figures are null, and n are all units.
     """
+    readings, found, n, share = effects_of(rows, by)
+    return readings.with_columns(*_columns(found, n, share))
+
+
+def effects_of(rows: pl.DataFrame, by: Sequence[str]) -> tuple[pl.DataFrame, Effects, Numbers, Numbers]:
+    """Return the readings (one row per `by`), their effects, and the units (reading, stratum, arm) and shares of their strata."""
     by = list(by)
     rows = rows.with_columns(
         pl.col("share").round(6), pl.col("value").cast(pl.Float64), pl.col("covariate").cast(pl.Float64)
@@ -38,8 +44,7 @@ def read_effects(rows: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         pl.int_range(pl.len()).over("reading").alias("stratum")
     )
     moments, share = _grouped(rows, strata, by)
-    found = compare(moments, share)
-    return readings.drop("reading").with_columns(*_columns(found, moments, share))
+    return readings.drop("reading"), compare(moments, share), moments.n, share
 
 
 def sample_ratio_p(n_contact: int, n_hold_out: int, share: float) -> float:
@@ -47,7 +52,7 @@ def sample_ratio_p(n_contact: int, n_hold_out: int, share: float) -> float:
     return float(_ratio_p(np.array([[[n_contact, n_hold_out]]], dtype=float), np.array([[share]]))[0])
 
 
-def _grouped(rows: pl.DataFrame, strata: pl.DataFrame, by: list[str]) -> tuple[Moments, np.ndarray]:
+def _grouped(rows: pl.DataFrame, strata: pl.DataFrame, by: list[str]) -> tuple[Moments, Numbers]:
     """Return moments with the axes reading, stratum, arm, and the shares; readings with fewer strata are filled up empty."""
     size = (strata["reading"].n_unique(), int(strata["stratum"].to_numpy().max(initial=-1)) + 1, 2)
     placed = rows.join(strata, on=[*by, "share"], maintain_order="left")
@@ -60,14 +65,14 @@ def _grouped(rows: pl.DataFrame, strata: pl.DataFrame, by: list[str]) -> tuple[M
     return Moments(*(part.reshape(*size, *part.shape[1:]) for part in (flat.n, flat.mean, flat.second, flat.third))), share
 
 
-def _columns(found: Effects, moments: Moments, share: np.ndarray) -> list[pl.Series]:
+def _columns(found: Effects, n: Numbers, share: Numbers) -> list[pl.Series]:
     """Return the effects as columns, nulled with the reason where they may not be read."""
-    readable, drawn = found.readable, moments.n.sum(axis=-2)
+    readable, drawn = found.readable, n.sum(axis=-2)
     figures = {name: getattr(found, name) for name in FIGURES}
     figures |= {f"mean_{arm}": found.means[..., at] for at, arm in enumerate(ARMS)}
     whole = {f"n_{arm}": np.where(readable, found.n[..., at], drawn[..., at]) for at, arm in enumerate(ARMS)}
     whole |= {"left_out": found.everybody - found.units, "strata": found.strata}
-    beside = {"sample_ratio_p": _ratio_p(moments.n, share), "sd": np.where(found.units > 1, found.sd, np.nan),
+    beside = {"sample_ratio_p": _ratio_p(n, share), "sd": np.where(found.units > 1, found.sd, np.nan),
               "skewness": found.skewness, "lean": found.lean}  # fmt: skip
     beside |= {f"raw_mean_{arm}": np.where(found.units > 0, found.raw[..., at], np.nan) for at, arm in enumerate(ARMS)}
     return [
@@ -78,7 +83,7 @@ def _columns(found: Effects, moments: Moments, share: np.ndarray) -> list[pl.Ser
     ]
 
 
-def _ratio_p(n: np.ndarray, share: np.ndarray) -> np.ndarray:
+def _ratio_p(n: Numbers, share: Numbers) -> Numbers:
     """Return the chi-square p of the arms' sizes over strata; those in which nobody could be held out say nothing."""
     from scipy.special import chdtrc
 

@@ -6,8 +6,13 @@ from core.settings import Settings
 
 MORE = {"retained": ("more stayed", "fewer stayed"), "revenue": ("bought for more", "bought for less"),
         "purchases": ("bought more often", "bought less often"),
-        "contacts": ("contacted us more", "contacted us less")}  # fmt: skip
-BETTER = {"retained": 1, "revenue": 1, "purchases": 1, "contacts": -1}
+        "days_there": ("stayed longer", "stayed less long"), "contacts": ("contacted us more", "contacted us less"),
+        "contacts_induced": ("contacted us more about our message", "contacted us less about our message"),
+        "complaints": ("complained more", "complained less"), "unsubscribes": ("unsubscribed more", "unsubscribed less"),
+        "referrals": ("brought more customers", "brought fewer customers")}  # fmt: skip
+BETTER = {"retained": 1, "days_there": 1, "revenue": 1, "purchases": 1, "contacts": -1, "contacts_induced": -1,
+          "complaints": -1, "unsubscribes": -1, "referrals": 1}  # fmt: skip
+NAMES = {"days_there": "days until leaving", "contacts_induced": "of these, about our message"}
 
 
 def count(number: int, noun: str) -> str:
@@ -65,7 +70,7 @@ def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
     read = row["detail"].get("months_read", 0)
     return {
         "issue": row["issue"],
-        "outcome": outcome + mark,
+        "outcome": NAMES.get(outcome, outcome) + mark,
         "assigned in": row["month"] if row["month"] != "pooled" else f"{count(read, 'month')} pooled",
         "after": count(row["horizon_months"], "month"),
         "contacted": f"{row['n_contact']:,}",

@@ -40,13 +40,25 @@ class Remedy(Strict):
     approved_on: date
 
 
-class Measure(Strict):
-    """What the playbook is judged by; frozen at its first assignment."""
+MeasuredBy = Literal["retained", "days_there", "revenue", "purchases", "contacts", "complaints", "unsubscribes", "referrals"]
 
-    outcome: Literal["retained", "revenue", "purchases", "contacts"] = "retained"
+
+class Stop(Strict):
+    """What is looked at every day: shown to be worse among those contacted, the playbook stops by itself."""
+
+    outcome: MeasuredBy = "retained"
+    horizon_months: Literal[1, 6, 18] = 1
+    planned_units: int = Field(default=5_000, ge=100)  # of both arms, at which the daily interval is narrowest
+
+
+class Measure(Strict):
+    """What the playbook is judged by: one outcome, promised beforehand; frozen at its first assignment."""
+
+    outcome: MeasuredBy = "retained"
     horizon_months: Literal[1, 6, 18] = 6
-    smallest_effect: float = Field(gt=0)          # in the outcome's own unit: a share, cents, or a count
+    smallest_effect: float = Field(gt=0)          # in the outcome's own unit: a share, days, cents, or a count
     cap: float | None = Field(default=None, gt=0)  # a unit's value is cut here, so that one giant decides nothing
+    stop: Stop = Stop()
 
     @property
     def version(self) -> str:
@@ -76,7 +88,7 @@ class Playbook(Strict):
     mode: Literal["shadow", "pilot", "live"] = "shadow"
     channel: str | None = None                    # the settings' channel when not stated
     topic: str | None = None                      # what a customer can opt out of; the issue when not stated
-    holdout: float = Field(default=0.1, ge=0, le=0.5)
+    holdout: float = Field(default=0.5, ge=0, le=0.5)
     never_hold_out: bool = False
     quiet_days: int = Field(default=14, ge=1, le=365)
     words_not_in_subject: tuple[str, ...] = ()

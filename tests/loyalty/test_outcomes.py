@@ -4,13 +4,17 @@ from datetime import date, timedelta
 
 import polars as pl
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
 from core.clock import add_months, moment_after
 from core.errors import ConfigError
 from core.settings import load_settings
-from loyalty.outcomes import analysis_set, members, unit_outcomes, windows
+from ledger.suppressions import Suppression
+from loyalty.outcomes import unit_outcomes
+from loyalty.units import analysis_set, windows
+from tests.loyalty.past import at
 
 START = date(2025, 3, 10)
 LATE = date(2026, 12, 31)
@@ -20,7 +24,7 @@ def outcomes(past, day=LATE, *, months=6):
     """Return {(assignment id, outcome): (value, covariate)} at one horizon."""
     units = analysis_set(past.session, before=moment_after(day))
     spread = windows(units).filter(pl.col("horizon_months") == months)
-    found = unit_outcomes(past.settings, spread, members(past.session, units), before=moment_after(day))
+    found = unit_outcomes(past.settings, past.session, spread, before=moment_after(day))
     return {(row["assignment_id"], row["outcome"]): (row["value"], row["covariate"]) for row in found.to_dicts()}
 
 
@@ -177,3 +181,42 @@ def test_a_source_nobody_knows_is_an_error_not_a_zero(past):
     (past.settings.folder / "sources" / "billing.toml").rename(past.settings.folder / "sources" / "bills.toml")
     with pytest.raises(ConfigError, match=r"settings.toml: loyalty: source 'billing' does not exist. Did you mean 'bills'"):
         outcomes(past)
+
+
+def test_days_until_leaving_count_up_to_the_horizon(past):
+    stays, leaves, later = (past.draws(name, START) for name in ("stays", "leaves", "later"))
+    past.happens("leaves", "billing.left", date(2025, 3, 20))
+    past.happens("later", "billing.left", date(2025, 12, 1))
+    past.write(LATE)
+    horizon = (add_months(START, 6) - START).days
+    found = outcomes(past)
+    assert [found[drawn, "days_there"][0] for drawn in (stays, leaves, later)] == [horizon, 10, horizon]
+
+
+def test_unsubscribing_is_counted_in_both_arms_by_customer_or_address(past):
+    told, held = past.draws("ann", START), past.draws("ben", START, arm="hold_out")
+    past.shares_inbox("ann", "ann")
+    past.shares_inbox("ben", "ben")
+    past.session.flush()
+    past.session.execute(sa.text("UPDATE customers SET address = customer_id || '@lumen.example'"))
+    past.session.add_all([
+        Suppression(subject="ann", topic="all", reason="opt_out", since=at(date(2025, 4, 1))),
+        Suppression(subject="ben@lumen.example", topic="fee_shock", reason="opt_out", since=at(date(2025, 9, 10))),
+        Suppression(subject="ben", topic="all", reason="hard_bounce", since=at(date(2025, 4, 1))),
+    ])  # fmt: skip
+    past.write(LATE)
+    assert (outcomes(past)[told, "unsubscribes"], outcomes(past)[held, "unsubscribes"]) == ((1, 0), (0, 0))
+    assert outcomes(past, months=18)[held, "unsubscribes"] == (1, 0)
+
+
+def test_contacts_our_message_brought_about_stand_beneath_all_contacts_and_are_not_taken_off(past):
+    path = past.settings.folder / "settings.toml"
+    path.write_text(path.read_text() + 'induced = ["contacts.about_message"]\ncomplaints = "contacts.complaint"\n')
+    past.settings = load_settings(past.settings.folder)
+    drawn = past.draws("ann", START)
+    for kind in ("about_message", "complaint", "how_to"):
+        past.happens("ann", f"contacts.{kind}", date(2025, 4, 1))
+    past.write(LATE)
+    found = outcomes(past)
+    assert {name: found[drawn, name][0] for name in ("contacts", "contacts_induced", "complaints")} == {
+        "contacts": 3, "contacts_induced": 1, "complaints": 1}  # fmt: skip

@@ -1,45 +1,13 @@
-"""How many units a reading needs, what a number of units can see, and when each horizon can be read."""
+"""Enrolment is planned from past volume and base rate, and says never where it would take too long."""
 
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from statsmodels.stats.power import tt_ind_solve_power
 
-from loyalty.plan import Size, enrolment, power_of, sd_of_rate, smallest_effect, units_needed
+from loyalty.plan import enrolment
+from loyalty.size import Size, power_of
 
 DAY = date(2025, 6, 30)
-
-
-@pytest.mark.parametrize(("effect", "share"), [(0.5, 0.5), (0.1, 0.5), (0.2, 0.1), (0.05, 0.02)])
-def test_sizes_are_those_of_statsmodels(effect, share):
-    size = units_needed(sd=1.0, effect=effect, share=share)
-    contacted = tt_ind_solve_power(effect_size=effect, alpha=0.05, power=0.8, ratio=share / (1 - share))
-    assert size.contact == pytest.approx(contacted, rel=0.002, abs=1)
-    assert size.hold_out == pytest.approx(contacted * share / (1 - share), rel=0.002, abs=1)
-
-
-def test_the_published_trial_needs_what_was_published():
-    """Leaving 17.2 % against 15.3 % with a tenth held out: about 3,200 held out and 29,000 contacted."""
-    size = units_needed(sd=sd_of_rate(0.1625), effect=0.019, share=0.1)
-    assert size.hold_out == pytest.approx(3_290, abs=60)
-    assert size.contact == pytest.approx(29_600, abs=500)
-
-
-@given(st.floats(0.01, 1.0), st.floats(0.05, 0.95), st.floats(0.1, 100.0))
-def test_the_needed_units_have_the_power_they_were_asked_for(effect, share, sd):
-    size = units_needed(sd=sd, effect=effect * sd, share=share)
-    close = 0.05 if min(size.contact, size.hold_out) < 100 else 0.01  # a unit more or less counts in a small arm
-    assert power_of(size, sd=sd, effect=effect * sd) == pytest.approx(0.8, abs=close)
-    if size.units > 2_000:
-        assert smallest_effect(size, sd=sd) == pytest.approx(effect * sd, rel=0.01)
-
-
-@pytest.mark.parametrize(("share", "effect"), [(0.0, 0.1), (1.0, 0.1), (0.5, 0.0)])
-def test_what_compares_nothing_is_refused(share, effect):
-    with pytest.raises(ValueError, match="compare nothing"):
-        units_needed(sd=1.0, effect=effect, share=share)
 
 
 def test_enrolment_says_when_each_horizon_can_be_read(past):
@@ -61,3 +29,25 @@ def test_enrolment_without_volume_or_promise_says_why(past):
     past.promises(date(2025, 5, 1))
     past.session.commit()
     assert "never at this volume" in enrolment(past.settings, "fee_shock", day=DAY)["why"]
+
+
+def test_the_base_rate_is_that_of_past_flags_whose_horizon_has_passed(past):
+    for number in range(200):
+        past.draws(f"c{number}", date(2024, 10, 1) + timedelta(days=number % 60))
+        if number % 5 == 0:
+            past.happens(f"c{number}", "billing.left", date(2025, 1, 15))
+    past.write(DAY)
+    found = enrolment(past.settings, "fee_shock", day=DAY, measure={"outcome": "retained", "horizon_months": 6, "smallest_effect": 0.05})
+    assert (found["base_rate"], found["sd"]) == (pytest.approx(0.8), pytest.approx(0.4, rel=0.01))
+    assert found["based_on"] == "200 past flags whose 6 months have passed"
+
+
+def test_what_would_take_longer_than_three_years_is_never_and_says_what_would_help(past):
+    past.promises(date(2025, 5, 1), smallest_effect=0.02)
+    for number in range(120):
+        past.draws(f"c{number}", DAY - timedelta(days=number % 80))
+        past.draws(f"d{number}", DAY - timedelta(days=number % 80), issue="other")
+    past.session.commit()
+    found = enrolment(past.settings, "fee_shock", day=DAY, share=0.1)
+    assert found["why"].startswith("never at this volume: 314 months of enrolment, more than 36. Pool, or raise the share: 113 months")
+    assert "readable_from" not in found

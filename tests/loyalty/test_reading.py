@@ -86,8 +86,9 @@ def test_the_promised_outcome_and_horizon_are_marked_and_all_else_is_exploratory
 
 def test_every_month_horizon_and_outcome_is_a_row(march):
     counts = measure(march, date(2025, 4, 18))
-    assert march.session.scalar(select(func.count()).select_from(Reading)) == 2 * 3 * 4
-    assert counts == {"day": "2025-04-18", "readable": 4, "not_yet": 16, "unreadable": 4, "issued": 24, "updated": 0, "revised": 0}
+    assert march.session.scalar(select(func.count()).select_from(Reading)) == 2 * 3 * 6
+    assert counts == {"day": "2025-04-18", "readable": 6, "not_yet": 24, "unreadable": 6, "issued": 36, "updated": 0, "revised": 0,
+                      "looks": 1, "harm": 0, "benefit": 0}  # fmt: skip
     assert is_done(march.session, date(2025, 4, 18), "measure")
 
 
@@ -234,7 +235,7 @@ def test_an_issue_nobody_was_drawn_for_has_its_rows_too(past):
     past.write(date(2025, 4, 18))
     measure(past, date(2025, 4, 18))
     rows = latest(past.session)
-    assert len(rows) == 3 * 4
+    assert len(rows) == 3 * 6
     assert {row.why for row in rows} == {"nobody has been drawn in pilot or live mode, so there is nobody to compare"}
 
 
@@ -283,4 +284,4 @@ def test_readings_print_as_a_table_of_plain_text(march):
     assert rows[1]["said"]["reading"].startswith("not yet: no month of 1 is readable")
     assert [row["horizon_months"] for row in rows if row["primary"]] == [1, 6, 18]
     assert {row["month"] for row in rows} == {"pooled"}
-    assert len(table(march.settings, months=True)) == 24
+    assert len(table(march.settings, months=True)) == 36
