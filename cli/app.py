@@ -26,6 +26,7 @@ VERBS = (
     "plan",
     "measure",
     "effect",
+    "targeting",
     "run",
     "status",
     "demo",

@@ -80,12 +80,14 @@ def detect_day(settings: Settings, day: date, *, now: datetime) -> int:
 
 def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
     """Approve within limits, gate, assign, plan and send to the mailbox, for the flags of `day`."""
+    from loyalty.targets import choose_day
     from outreach.addresses import sync_day
     from outreach.plan import plan_day
     from outreach.review import review_day
     from outreach.send import send_due
 
     sync_day(day=day, now=now, settings=settings)
+    choose_day(day=day, now=now, settings=settings)
     review_day(day=day, now=now, settings=settings)
     planned = plan_day(day=day, now=now, settings=settings)
     sent = send_due(now=now, settings=settings, played=True)

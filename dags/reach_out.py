@@ -19,6 +19,13 @@ def addresses(*, partition_key: str | None = None, ti=None) -> int:
 
 
 @task
+def choose(*, partition_key: str | None = None, ti=None) -> dict:
+    from loyalty.targets import choose_day
+
+    return choose_day(day=partition_key, now=ti.start_date)
+
+
+@task
 def review(*, partition_key: str | None = None, ti=None) -> dict:
     from outreach.review import review_day
 
@@ -49,7 +56,7 @@ def send() -> dict:
     tags=["beforehand"],
 )
 def reach_out():
-    chain(addresses(), review(), plan(), send())
+    chain(addresses(), choose(), review(), plan(), send())
 
 
 reach_out()
