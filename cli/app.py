@@ -39,6 +39,7 @@ VERBS = (
     "plan",
     "measure",
     "effect",
+    "targeting",
     "run",
     "status",
     "demo",

@@ -4,6 +4,7 @@ from cli.options import Day, day_or_yesterday
 from cli.play import measure as measure_past
 from cli.play import morning_after
 from cli.voice import VOICE, configured
+from core.settings import Settings
 
 
 def measure(day: Day = None) -> None:
@@ -14,7 +15,26 @@ def measure(day: Day = None) -> None:
     counts = measure_past(settings, as_of, now=morning_after(as_of))
     rows = table(settings)
     tell_readings(rows)
+    tell_forecasts(settings)
     VOICE.result({"day": as_of, "counts": counts, "readings": rows}, [] if rows else ["Nobody has been assigned yet."])
+
+
+def tell_forecasts(settings: Settings) -> None:
+    """Print forecasts apart from the readings, with how former ones did, or why there is none."""
+    from ledger.database import sessions
+    from ledger.forecasts import latest_forecasts
+    from loyalty.forecasts import scored
+
+    with sessions(settings)() as session:
+        newest = [f for f in latest_forecasts(session) if f.outcome == "retained"]
+        kept = scored(session)
+    rows = [[f.issue, f"{f.horizon_months} months", f.outcome, f.n_contact, f.n_hold_out,
+             f"{f.effect:+.3f} ({f.low:+.3f} to {f.high:+.3f})" if f.effect is not None and f.low is not None and f.high is not None else f.why]
+            for f in newest]  # fmt: skip
+    if rows:
+        VOICE.table("Forecast from the first month, not a reading", ["issue", "at", "outcome", "contacted", "held out", "effect (95 %)"], rows)
+    if kept:
+        VOICE.say(f"Of {len(kept)} former forecasts, the truth lay within {sum(f['held'] for f in kept)}.")
 
 
 def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:

@@ -93,7 +93,8 @@ def watch_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]
 
 
 def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
-    """Hear the day's news, approve within limits, gate, assign, plan, act and send to the mailbox, for the flags of `day`."""
+    """Hear the day's news, choose within budgets, approve within limits, gate, assign, plan, act and send to the mailbox, for the flags of `day`."""
+    from loyalty.targets import choose_day
     from outreach.act import act_due
     from outreach.addresses import sync_day
     from outreach.news import read_news
@@ -103,6 +104,7 @@ def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, 
 
     sync_day(day=day, now=now, settings=settings)
     read_news(day=day, now=now, settings=settings)
+    choose_day(day=day, now=now, settings=settings)
     review_day(day=day, now=now, settings=settings)
     planned = plan_day(day=day, now=now, settings=settings)
     act_due(now=now, settings=settings, played=True)

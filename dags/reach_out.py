@@ -26,6 +26,13 @@ def news(*, partition_key: str | None = None, ti=None) -> dict:
 
 
 @task
+def choose(*, partition_key: str | None = None, ti=None) -> dict:
+    from loyalty.targets import choose_day
+
+    return choose_day(day=partition_key, now=ti.start_date)
+
+
+@task
 def review(*, partition_key: str | None = None, ti=None) -> dict:
     from outreach.review import review_day
 
@@ -63,7 +70,7 @@ def send() -> dict:
     tags=["beforehand"],
 )
 def reach_out():
-    chain(addresses(), news(), review(), plan(), act(), send())
+    chain(addresses(), news(), choose(), review(), plan(), act(), send())
 
 
 reach_out()

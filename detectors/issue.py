@@ -76,6 +76,15 @@ class Value(Strict):
         return (self.contact_cost + self.needless_cost) / (self.saved + self.needless_cost)
 
 
+class Targeting(Strict):
+    """Whom to contact where not all flagged can be: a day's budget, spent by expected net value (loyalty.targeting)."""
+
+    budget: float = Field(gt=0)                     # company currency a day
+    cost: float = Field(gt=0)                       # of one contact
+    worth: float = Field(gt=0)                      # of one unit of the playbook's primary outcome
+    explored: float = Field(default=0.05, ge=0.05, le=1)  # of the choice left to chance, for ever
+
+
 class Issue(Strict):
     """One kind of trouble; `name` is the file's.
 
@@ -93,6 +102,7 @@ class Issue(Strict):
     trouble: Trouble
     rule: RuleOf | None = None
     value: Value | None = None
+    targeting: Targeting | None = None
     expires_days: int | None = Field(default=None, ge=1)
     episode_days: int | None = Field(default=None, ge=0)
 

@@ -18,6 +18,7 @@ from ledger.database import sessions
 from ledger.days import mark_done
 from ledger.readings import Reading
 from loyalty.due import FIGURES, KEY, Row, due_rows
+from loyalty.forecasts import forecast_month
 from loyalty.outcomes import OUTCOMES
 from loyalty.readable import POOLED, data_cut
 from loyalty.watch import watch
@@ -33,6 +34,7 @@ def measure_day(*, day: date | str, now: datetime, settings: Settings | None = N
         rows = due_rows(settings, session, cut)
         counts: dict[str, Any] = {"day": day.isoformat(), **_issue(session, rows, day=day, now=now)}
         counts |= watch(settings, session, cut, day=day, now=now)
+        counts["forecasts"] = forecast_month(settings, session, cut, day=day, now=now)
         mark_done(session, day, "measure", now=now, counts=counts)
     return counts
 
