@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base, add_once
@@ -60,4 +60,7 @@ def keep_targets(session: Session, rows: Sequence[dict[str, Any]]) -> int:
 
 def left_out(session: Session, flag_ids: Iterable[int]) -> set[int]:
     """Return which of these flags their day's choice left out."""
-    return set(session.scalars(select(Target.flag_id).where(Target.flag_id.in_(list(flag_ids)), ~Target.chosen)))
+    return set(session.scalars(LEFT_OUT, {"flags": list(flag_ids)}))
+
+
+LEFT_OUT = text("SELECT flag_id FROM targets WHERE flag_id = ANY(CAST(:flags AS int[])) AND NOT chosen")

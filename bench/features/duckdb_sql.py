@@ -4,8 +4,8 @@ from datetime import datetime
 
 import polars as pl
 
-from feature_store.feature import Measure, measures
 from bench.features.declared import sixty
+from feature_store.feature import Measure, measures
 
 SETTLED = "SET threads = 2; SET memory_limit = '8GB'; SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 

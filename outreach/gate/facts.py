@@ -13,6 +13,7 @@ from core.settings import Settings
 from ledger.brakes import open_brakes
 from ledger.messages import SENT, State
 from ledger.preferences import not_wanted
+from ledger.targets import left_out
 from outreach.gate.candidate import Candidate
 from outreach.gate.pace import Pace, read_pace
 from outreach.keyed_hash import suppression_hash
@@ -45,6 +46,7 @@ class Facts:
     by_unit: dict[str, list[Said]] = field(default_factory=dict)
     by_customer: dict[str, list[Said]] = field(default_factory=dict)              # where the unit is not the customer
     by_address: dict[str, list[Said]] = field(default_factory=dict)
+    not_chosen: set[int] = field(default_factory=set)                             # flags that their day's budget left out
     acting: frozenset[str] = frozenset()                                          # issues with something to do
     opening: dict[tuple[str | None, str | None], tuple[datetime, str | None]] = field(default_factory=dict)
 
@@ -94,6 +96,7 @@ def gather(
     if candidates:
         _read_suppressed(session, candidates, facts)
         facts.not_wanted = not_wanted(session, {candidate.customer_id for candidate in candidates})
+        facts.not_chosen = left_out(session, (candidate.flag_id for candidate in candidates))
         _read_messages(session, candidates, facts, counting)
         _read_actions_and_needs(session, candidates, facts)
     return facts

@@ -64,6 +64,12 @@ def no_playbook(candidate: Candidate, facts: Facts) -> bool:
 
 
 @rule(stops_the_fix=False)
+def not_chosen(candidate: Candidate, facts: Facts) -> bool:
+    """Refuse to announce to whom the day's budget goes less far than to others."""
+    return candidate.kind == "notice" and candidate.flag_id in facts.not_chosen
+
+
+@rule(stops_the_fix=False)
 def no_address(candidate: Candidate, facts: Facts) -> bool:
     """Refuse where we do not know where to write to or whom to call, or it is no address."""
     if (candidate.channel or channel_for(candidate, facts)) == CALL_LIST:

@@ -9,6 +9,7 @@ from ledger.customers import Customer
 from ledger.flags import Flag
 from ledger.messages import Message
 from ledger.suppressions import Suppression
+from ledger.targets import Target
 from outreach.gate import RULES, WOULD_BE_SENT, Candidate, gather, refusals
 from outreach.gate.rules import STOPS_THE_FIX
 from outreach.keyed_hash import suppression_hash
@@ -278,3 +279,12 @@ def test_a_brake_lets_the_cohort_and_what_is_planned_wait(house):
 
     assert plan_day(day=DAY, now=NOW, settings=house.settings)["cohorts"] == 1
     assert send_due(now=NOW + timedelta(hours=1), settings=house.settings) == {"accepted": 4}
+
+
+@pytest.mark.parametrize(("chosen", "reasons"), [(True, []), (False, ["not_chosen"])])
+def test_a_flag_that_its_days_budget_left_out(house, chosen, reasons):
+    house.customers("ann")
+    (flag,) = house.flags("ann")
+    house.add(Target(flag_id=flag, issue=house.flag(flag).issue, day=DAY, ranks_by="risk", expected_net=1.0, chosen=chosen, explored=False, chance=0.5))
+
+    assert refused(house, flag) == reasons
