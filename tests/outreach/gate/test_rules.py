@@ -285,6 +285,6 @@ def test_a_brake_lets_the_cohort_and_what_is_planned_wait(house):
 def test_a_flag_that_its_days_budget_left_out(house, chosen, reasons):
     house.customers("ann")
     (flag,) = house.flags("ann")
-    house.add(Target(flag_id=flag, issue=house.flag(flag).issue, day=DAY, ranks_by="risk", expected_net=1.0, chosen=chosen, explored=False, chance=0.5))
+    house.add(Target(flag_id=flag, issue="payment_failing", day=DAY, ranks_by="risk", expected_net=1.0, chosen=chosen, explored=False, chance=0.5))
 
     assert refused(house, flag) == reasons
