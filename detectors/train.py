@@ -27,7 +27,7 @@ from detectors.issue import Issue, check_features, load_issues
 from detectors.models import fits, store
 from detectors.threshold import flag_at, usual_lags
 from feature_store import lake
-from feature_store.build import vectors
+from feature_store.build import build_days, vectors
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet
 from feature_store.roster import roster
@@ -66,6 +66,7 @@ def train_all(*, day: date | str, now: datetime, settings: Settings | None = Non
         check_features(settings, issue, frozen.names)
     kept = lru_cache(maxsize=None)(lambda cutoff: vectors(settings, cutoff, frozen.version))
     training = Training(settings, day, now, frozen, _first_day(settings, day), kept)
+    build_days(settings, [d for i in issues.values() for d in _cutoffs(training, i)], frozen.version)
     with sessions(settings).begin() as session:
         found = [train_issue(session, training, issue) for issue in issues.values()]
         mark_done(session, day, STEP, now=now, counts={"issues": found})
@@ -93,7 +94,7 @@ def train_issue(session: Session, training: Training, issue: Issue) -> dict[str,
     """Train one issue, keep model and ledger row, and return what was found."""
     detector: Detector = discover(detectors, "DETECTOR")[issue.detector]
     fact: dict[str, Any] = {"issue": issue.name, "detector": detector.name, "day": str(training.day)}
-    cutoffs = past_days(issue, training.settings.training, day=training.day, first=training.first)
+    cutoffs = _cutoffs(training, issue)
     if len(cutoffs) < 3:
         return _without(session, training, issue, {**fact, "state": "too_young", "cutoffs": len(cutoffs)})
     examples = collect(training.settings, session, issue, cutoffs, training.vectors, day=training.day)
@@ -103,6 +104,10 @@ def train_issue(session: Session, training: Training, issue: Issue) -> dict[str,
         return _without(session, training, issue, {**fact, "state": "too_few_troubles"})
     model = detector.fit(issue, train, calibrate)
     return fact | _judged(session, training, issue, detector, model, judged)
+
+
+def _cutoffs(training: Training, issue: Issue) -> list[date]:
+    return past_days(issue, training.settings.training, day=training.day, first=training.first)
 
 
 def stages(examples: Examples, later: int) -> tuple[Examples, Examples, Examples]:
