@@ -9,11 +9,16 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-import numpy as np
+import narwhals as nw
 import polars as pl
 
-from feature_store.engines.polars import MICROSECONDS_A_DAY, Tally, Values
-from feature_store.feature import ZERO_WHEN_NO_ROW, Feature, Measure, Ratio, Trend, longer, measures
+from core.errors import LookaheadError
+from feature_store.arithmetic import finished, names_of
+from feature_store.engines import split
+from feature_store.engines.narwhals import measured
+from feature_store.engines.polars import Tally
+from feature_store.engines.prepared import MICROSECONDS_A_DAY
+from feature_store.feature import Feature, Measure, measures
 
 AT_ONCE = 2  # sources read and tallied at once: one reads while another adds up
 
@@ -43,59 +48,64 @@ def windows(features: Iterable[Feature]) -> dict[str, int | None]:
 
 
 def compute(
-    features: Iterable[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame
+    features: Iterable[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, *, fast: bool = True
 ) -> pl.DataFrame:
     """Return one row per customer of `roster`: customer_id, then each feature as a 64-bit number, null where missing.
 
     `frames` holds the rows known at `moment` per source (see `known`); `roster` the sorted customer_id and, per
-    source, since when the customer is known there. Raise LookaheadError when a frame shows anything later.
+    source, since when the customer is known there. Not `fast`: every measure by the exact engine. Raise LookaheadError
+    when a frame shows anything later.
     """
     features = list(features)
-    found = _measured(features, frames, moment, roster)
-    numbers = pl.DataFrame({f.name: _filled(f, found) for f in features}).fill_nan(None)
-    return roster.select("customer_id").hstack(numbers)
+    names = names_of(m for f in features for m in measures(f))
+    found = _measured(names, frames, moment, roster, fast)
+    wide = roster.select("customer_id", *(found[m].alias(name) for m, name in names.items()))
+    numbers: pl.LazyFrame = finished(nw.from_native(wide.lazy()), features, names).to_native()
+    return numbers.collect()
 
 
 def _measured(
-    features: list[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame
-) -> dict[Measure, Values]:
-    """Return each plain measure's values in the roster's order, NaN where there was no row."""
-    wanted = dict.fromkeys(m for f in features for m in measures(f))
-    found = {m: _tenure(roster, m.source, moment) for m in wanted if m.aggregate == "tenure"}
-    by_source = {s: [m for m in wanted if m.source == s and m.aggregate != "tenure"] for s in frames}
+    names: Mapping[Measure, str], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, fast: bool
+) -> dict[Measure, pl.Series]:
+    """Return each plain measure's values in the roster's order, null where there was no row."""
+    found = {m: _tenure(roster, m.source, moment) for m in names if m.aggregate == "tenure"}
+    quick, exact = split(names) if fast else ([], [m for m in names if m.aggregate != "tenure"])
 
-    def tallied(source: str) -> dict[Measure, Values]:
-        return Tally(source, frames[source], by_source[source], moment, roster["customer_id"]).values()
+    def of_source(source: str) -> dict[Measure, pl.Series]:
+        tallied = _tallied(source, frames[source], [m for m in quick if m.source == source], moment, roster)
+        wanted = {m: names[m] for m in exact if m.source == source}
+        return tallied | _exactly(source, frames[source], wanted, moment, roster)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for values in threads.map(tallied, (source for source, of_source in by_source.items() if of_source)):
+        for values in threads.map(of_source, (s for s in frames if any(m.source == s for m in (*quick, *exact)))):
             found |= values
     return found
 
 
-def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> Values:
+def _tallied(
+    source: str, rows: pl.LazyFrame, wanted: list[Measure], moment: datetime, roster: pl.DataFrame
+) -> dict[Measure, pl.Series]:
+    if not wanted:
+        return {}
+    values = Tally(source, rows, wanted, moment, roster["customer_id"]).values()
+    return {measure: pl.Series(numbers, nan_to_null=True) for measure, numbers in values.items()}
+
+
+def _exactly(
+    source: str, rows: pl.LazyFrame, names: Mapping[Measure, str], moment: datetime, roster: pl.DataFrame
+) -> dict[Measure, pl.Series]:
+    if not names:
+        return {}
+    try:
+        parts = pl.collect_all([part.to_native() for part in measured(rows, names, moment)])
+    except LookaheadError as error:
+        raise LookaheadError(f"{source}: {error}") from error
+    customers = roster.select("customer_id")
+    for part in parts:
+        customers = customers.join(part, on="customer_id", how="left", maintain_order="left")
+    return {measure: customers[name] for measure, name in names.items()}
+
+
+def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> pl.Series:
     days = (pl.lit(moment) - pl.col(source)).dt.total_microseconds() / MICROSECONDS_A_DAY
-    return roster.select(days.cast(pl.Float64).fill_null(float("nan"))).to_series().to_numpy()
-
-
-def _filled(feature: Feature, found: dict[Measure, Values]) -> Values:
-    """Return the feature's values with its absence replaced by `empty`."""
-    what = feature.measure
-    if isinstance(what, Ratio):
-        values = _divided(_or_zero(what.over, found), _or_zero(what.under, found))
-    elif isinstance(what, Trend):
-        usual = longer(what)
-        days = what.against_days / (what.of.window_days or what.against_days)
-        values = _divided(_or_zero(what.of, found), _or_zero(usual, found)) * days
-    else:
-        values = found[what]
-    return values if feature.empty is None else np.where(np.isnan(values), feature.empty, values)
-
-
-def _or_zero(measure: Measure, found: dict[Measure, Values]) -> Values:
-    values = found[measure]
-    return np.nan_to_num(values, nan=0.0) if measure.aggregate in ZERO_WHEN_NO_ROW else values
-
-
-def _divided(over: Values, under: Values) -> Values:
-    return np.divide(over, under, out=np.full_like(over, np.nan), where=under != 0)
+    return roster.select(days.cast(pl.Float64)).to_series()
