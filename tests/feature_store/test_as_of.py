@@ -6,7 +6,7 @@ from datetime import timedelta
 import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, LookaheadError
@@ -150,26 +150,34 @@ def agree(engine, events, wanted, moment):
 EVENTS, WANTED, MOMENT = st.lists(event(), max_size=40), st.lists(WHAT, min_size=1, max_size=6), st.sampled_from(MOMENTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
 def test_every_feature_equals_a_plain_loop_over_what_was_known(events, wanted, moment):
     agree(by_fast_path, events, wanted, moment)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
 def test_the_exact_engine_equals_the_plain_loop(events, wanted, moment):
     agree(by_exact_engine, events, wanted, moment)
 
 
 @pytest.mark.needs("duckdb")
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
 def test_the_exact_engine_equals_the_plain_loop_on_another_backend(events, wanted, moment):
     agree(by_duckdb, events, wanted, moment)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [by_fast_path, by_exact_engine])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS, WANTED, MOMENT)
+def test_every_engine_equals_the_plain_loop_over_many_histories(engine, events, wanted, moment):
+    agree(engine, events, wanted, moment)
+
+
+@settings(max_examples=30, deadline=None)
 @given(EVENTS, WANTED)
 def test_what_arrives_later_never_changes_an_old_vector(events, wanted):
     rows, features, moment = distinct_versions(events), features_of(wanted), T - 3 * DAY
@@ -180,7 +188,7 @@ def test_what_arrives_later_never_changes_an_old_vector(events, wanted):
     assert once.equals(again)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=4, deadline=None)
 @given(EVENTS)
 def test_no_customer_is_dropped_whoever_has_rows(events):
     rows, wanted = distinct_versions(events), features_of(EVERY_SHAPE)
