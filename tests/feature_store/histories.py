@@ -97,19 +97,32 @@ def features_of(wanted):
     return [Feature(f"f{n}", what) for n, what in enumerate(wanted)]
 
 
-@st.composite
-def event(draw):
-    """One version of an event: a bare date or an instant, early or late, perhaps a deletion."""
-    occurred_at = T + draw(st.integers(-1000, 40)) * HOUR
-    if draw(st.booleans()):  # a bare date: 00:00 of its day, recorded at its end
-        occurred_at = occurred_at.replace(hour=0)
-        recorded_at = occurred_at + DAY - timedelta(microseconds=1)
-    else:
-        recorded_at = occurred_at + draw(st.sampled_from([0, 1, 30, 300])) * HOUR
-    who, kind = draw(st.sampled_from(CUSTOMERS)), draw(st.sampled_from(KINDS))
-    cents, plan = draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.sampled_from(["pro", "basic"]))
-    minutes, ends_at = draw(st.sampled_from([None, float("nan"), 0.1, 0.2, 7.5])), draw(st.none() | st.just(T + DAY / 3))
-    return (draw(st.integers(0, 12)), who, kind, occurred_at, recorded_at, draw(st.integers(0, 9)) == 0, cents, plan, minutes, ends_at)
+US = timedelta(microseconds=1)
+EDGES = [T - n * DAY + d for n in (0, 1, 2, 3, 7, 8, 28, 29) for d in (timedelta(0), -US, US)]
+WHEN = st.one_of(
+    st.sampled_from(EDGES), st.sampled_from([T - 5 * HOUR, T - 30 * HOUR, T - DAY - 5 * HOUR]),
+    st.builds(lambda hours: T - hours * HOUR, st.integers(-40, 700)), st.builds(lambda days: T - days * DAY, st.integers(0, 30)),
+)  # fmt: skip
+
+
+def _event(number, who, kind, occurred_at, late, deleted, told):
+    """One version of an event: recorded `late` hours after it occurred, or (None) a bare date, known at its day's end."""
+    if late is None:
+        occurred_at = occurred_at.replace(hour=0, minute=0, second=0, microsecond=0)
+    recorded_at = occurred_at + (DAY - US if late is None else late * HOUR)
+    return (number, who, kind, occurred_at, recorded_at, deleted, *told)
+
+
+def event():
+    """Events that crowd around the windows' edges and midnights, early or late, corrected or deleted."""
+    return st.builds(
+        _event, st.integers(0, 30), st.sampled_from(["a", "a", "b", "c", "d"]), st.sampled_from(KINDS), WHEN,
+        st.sampled_from([0, 0, 0, None, None, 1, 30, 300]), st.sampled_from([False] * 9 + [True]),
+        st.tuples(
+            st.sampled_from([None, *range(-3, 6)]), st.sampled_from([None, "pro", "basic"]),
+            st.sampled_from([None, float("nan"), 0.1, 0.2, 7.5]), st.sampled_from([None, T + DAY / 3]),
+        ),
+    )  # fmt: skip
 
 
 def distinct_versions(events):

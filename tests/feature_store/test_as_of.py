@@ -147,16 +147,17 @@ def agree(engine, events, wanted, moment):
             assert number == (plain if plain is None else pytest.approx(plain, rel=1e-9, abs=1e-12)), (what, customer)
 
 
-EVENTS, WANTED, MOMENT = st.lists(event(), max_size=40), st.lists(WHAT, min_size=1, max_size=6), st.sampled_from(MOMENTS)
+EVENTS = st.lists(event(), min_size=8, max_size=40) | st.lists(event(), max_size=3)
+WANTED, MOMENT = st.lists(WHAT, min_size=6, max_size=9), st.sampled_from(MOMENTS)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
 def test_every_feature_equals_a_plain_loop_over_what_was_known(events, wanted, moment):
     agree(by_fast_path, events, wanted, moment)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
 def test_the_exact_engine_equals_the_plain_loop(events, wanted, moment):
     agree(by_exact_engine, events, wanted, moment)
