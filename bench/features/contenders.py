@@ -53,12 +53,12 @@ def floor(task: Task) -> None:
 
 def ours(task: Task) -> pl.DataFrame:
     """Compute the sixty features as of one day."""
-    return next(_computed(task, [DAY]))
+    return next(computed(task, [DAY]))
 
 
 def ours_twelve(task: Task) -> pl.DataFrame:
     """Compute them as of twelve days in one pass; the last is compared."""
-    *_, last = _computed(task, list(CUTOFFS))
+    *_, last = computed(task, list(CUTOFFS))
     return last
 
 
@@ -106,7 +106,8 @@ CONTENDERS: dict[str, Callable[[Task], pl.DataFrame | None]] = {
 }
 
 
-def _computed(task: Task, days: list[date]) -> Iterator[pl.DataFrame]:
+def computed(task: Task, days: list[date]) -> Iterator[pl.DataFrame]:
+    """Compute the sixty features as of some days in one pass."""
     looks = lambda source, moment, since: lake.look(task.settings, source, before=moment, since=since)
     return compute_each(sixty(), looks, [moment_after(d) for d in days], lambda _: task.roster, pl.Float32())
 
