@@ -31,7 +31,7 @@ from detectors.reference import reference
 from detectors.threshold import level, usual_lags
 from detectors.watching import check_features, kinds_of, with_signs
 from feature_store import lake
-from feature_store.build import vectors
+from feature_store.build import build_days, vectors
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet
 from feature_store.roster import roster
@@ -71,6 +71,7 @@ def train_all(*, day: date | str, now: datetime, settings: Settings | None = Non
         check_features(settings, issue, frozen.names)
     kept = lru_cache(maxsize=None)(lambda cutoff: vectors(settings, cutoff, frozen.version))
     training = Training(settings, day, now, frozen, first_day(settings, day), kept)
+    build_days(settings, [d for i in issues.values() for d in _cutoffs(training, i)], frozen.version)
     with sessions(settings).begin() as session:
         found = [fact for issue in issues.values() for fact in train_issue(session, training, issue)]
         mark_done(session, day, STEP, now=now, counts={"issues": found})
@@ -98,7 +99,7 @@ def train_issue(session: Session, training: Training, issue: Issue) -> list[dict
     """Train the detectors that watch one issue, keep models and ledger rows, and return what was found of each."""
     settings, kinds = training.settings, kinds_of(training.settings, issue)
     retire(session, ModelRow.issue == issue.name, ModelRow.detector.not_in(kinds))
-    cutoffs = past_days(issue, settings.training, day=training.day, first=training.first)
+    cutoffs = _cutoffs(training, issue)
     if len(cutoffs) < 3:
         young = {"state": "too_young", "cutoffs": len(cutoffs)}
         return [_without(session, training, issue, kind, young) for kind in kinds.values()]
@@ -156,6 +157,10 @@ def _for(kind: Detector, part: Examples, frozen: FeatureSet) -> Examples:
     if not kind.learns or len(part.features) == len(frozen.features):
         return part
     return part.seeing([name for name in part.features if name in set(frozen.names)])
+
+
+def _cutoffs(training: Training, issue: Issue) -> list[date]:
+    return past_days(issue, training.settings.training, day=training.day, first=training.first)
 
 
 def stages(examples: Examples, later: int) -> tuple[Examples, Examples, Examples]:

@@ -1,52 +1,22 @@
 """What a feature is: a declaration that any engine can compute, never a free-hand query.
 
-A measure says *what* of *which rows* over *which window*; a ratio or a trend is arithmetic on measures. How it is
-computed (in one pass, on one machine, on a cluster) is an engine's business, so every path gives the same number.
+A measure says *what* of *which rows* over *which window*; a ratio, trend, share or peer rank is arithmetic on measures.
+How it is computed (in one pass, on one machine, on a cluster) is an engine's business, so every path gives the same number.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Any
 
-from core.errors import ConfigError, LookaheadError, unknown_name
+from core.errors import ConfigError, LookaheadError
+from feature_store.measure import OF_A_COLUMN, ZERO_WHEN_NO_ROW, Aggregate, Measure, as_plain, from_plain
 
-Aggregate = Literal["count", "sum", "mean", "min", "max", "last", "distinct_days", "recency", "tenure"]
-OF_A_COLUMN = {"sum", "mean", "min", "max", "last"}
-ZERO_WHEN_NO_ROW = {"count", "sum", "distinct_days"}  # inside a ratio or trend, where nothing adds up to nothing
-WITHOUT_WINDOW = {"last", "recency", "tenure"}
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One aggregate of one source's rows per customer, over the `window_days` before the as-of moment.
-
-    `kind` narrows the rows to one kind, `other_than` to every kind but those. Without `window_days` all known rows
-    count (attributes). `recency` is days, with their fraction, since the newest row; `tenure` since the first event of
-    the source that was ever recorded about the customer (see feature_store.roster). With `equals`, `last` is 1 where the newest value is that text, else 0.
-    """
-
-    source: str
-    aggregate: Aggregate
-    window_days: int | None = None
-    column: str | None = None
-    kind: str | None = None
-    other_than: tuple[str, ...] = ()
-    equals: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be computed, and any window that reaches past the as-of moment."""
-        where = f"Measure of {self.source}"
-        if self.aggregate not in get_args(Aggregate):
-            raise ConfigError(unknown_name(where, "aggregate", self.aggregate, get_args(Aggregate)))
-        if self.window_days is not None and self.window_days < 1:
-            raise LookaheadError(f"{where}: window_days is {self.window_days}. A window lies before the as-of moment.")
-        if self.window_days is None and self.aggregate not in WITHOUT_WINDOW:
-            raise ConfigError(f"{where}: {self.aggregate} needs window_days.")
-        if (self.column is None) == (self.aggregate in OF_A_COLUMN):
-            needs = "needs a column" if self.column is None else f"takes no column, got {self.column!r}"
-            raise ConfigError(f"{where}: {self.aggregate} {needs}.")
+__all__ = [
+    "OF_A_COLUMN", "ZERO_WHEN_NO_ROW", "Aggregate", "Feature", "Measure", "Peer", "Ratio", "Share", "Trend", "declaration",
+    "definitions_hash", "describe", "from_declaration", "longer", "measures",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,56 +34,123 @@ class Trend:
     of: Measure
     against_days: int
 
+    def __post_init__(self) -> None:
+        """Refuse a comparison that reaches past the moment."""
+        if self.against_days < 1:
+            raise LookaheadError(f"Trend of {self.of.source}: against_days is {self.against_days}. It lies before the as-of moment.")
+
+
+@dataclass(frozen=True)
+class Share:
+    """What part of the source's count or sum in the window is of the measure's kind; missing where there is nothing at all."""
+
+    of: Measure
+
+    def __post_init__(self) -> None:
+        """Refuse what has no whole to be a part of."""
+        if self.of.aggregate not in ("count", "sum") or self.of.kind is None:
+            raise ConfigError(f"Share of {self.of.source}: it is of {self.of.aggregate}. Give a count or sum of one kind.")
+
+    @property
+    def whole(self) -> Measure:
+        """The same of all kinds."""
+        return replace(self.of, kind=None)
+
+
+@dataclass(frozen=True)
+class Peer:
+    """The percentile, 0 to 1, of a number among the customers with the same newest `column` of the source `source`.
+
+    The part of the peers who are below, those who are equal (to six decimals) counted half. Where nothing happened a
+    count or sum is 0 and ranked; missing for a customer without a number, or whose group is unknown.
+    """
+
+    of: "Measure | Ratio | Trend | Share"
+    source: str
+    column: str
+
+    @property
+    def group(self) -> Measure:
+        """The measure that says who is a peer."""
+        return Measure(self.source, "category", column=self.column)
+
+
+What = Measure | Ratio | Trend | Share | Peer
+
 
 @dataclass(frozen=True)
 class Feature:
-    """A named measure, ratio or trend, and what its absence means.
+    """A named measure, ratio, trend, share or peer rank, and what its absence means.
 
     `empty` is the value of a customer with no such row (None: missing). `description` completes "<number> ..." in
     the sentence a person reads; without one it is worded from the declaration.
     """
 
     name: str
-    measure: Measure | Ratio | Trend
+    measure: What
     empty: float | None = None
     description: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number."""
+        if isinstance(self.measure, Measure) and self.measure.aggregate == "category":
+            raise ConfigError(f"Feature {self.name}: a category is a text. Use last with equals, or name it in a Peer.")
 
 
 def measures(feature: Feature) -> tuple[Measure, ...]:
     """Return the plain measures `feature` is made of, first the one it is mainly about."""
-    what = feature.measure
+    return _measures(feature.measure)
+
+
+def _measures(what: What) -> tuple[Measure, ...]:
+    if isinstance(what, Peer):
+        return *_measures(what.of), what.group
     if isinstance(what, Ratio):
         return what.over, what.under
     if isinstance(what, Trend):
         return what.of, longer(what)
+    if isinstance(what, Share):
+        return what.of, what.whole
     return (what,)
 
 
 def longer(trend: Trend) -> Measure:
     """Return the measure a trend is held against: the same rows over the longer window."""
-    return Measure(**{**asdict(trend.of), "window_days": trend.against_days})
+    return replace(trend.of, window_days=trend.against_days)
 
 
 def declaration(feature: Feature) -> dict[str, Any]:
     """Return everything the feature's numbers depend on, as plain JSON values."""
-    kind = type(feature.measure).__name__.lower()
-    return {"name": feature.name, kind: asdict(feature.measure), "empty": feature.empty}
+    return {"name": feature.name, **_plain(feature.measure), "empty": feature.empty}
+
+
+def _plain(what: What) -> dict[str, Any]:
+    if isinstance(what, Peer):
+        return {"peer": {"of": _plain(what.of), "source": what.source, "column": what.column}}
+    if isinstance(what, Ratio):
+        return {"ratio": {"over": as_plain(what.over), "under": as_plain(what.under)}}
+    if isinstance(what, Trend):
+        return {"trend": {"of": as_plain(what.of), "against_days": what.against_days}}
+    if isinstance(what, Share):
+        return {"share": {"of": as_plain(what.of)}}
+    return {"measure": as_plain(what)}
 
 
 def from_declaration(stored: dict[str, Any]) -> Feature:
     """Return the feature that `declaration` (with an optional description) was made from."""
-    what: Measure | Ratio | Trend
+    return Feature(stored["name"], _what(stored), stored["empty"], stored.get("description"))
+
+
+def _what(stored: dict[str, Any]) -> Any:
+    if "peer" in stored:
+        return Peer(_what(stored["peer"]["of"]), stored["peer"]["source"], stored["peer"]["column"])
     if "ratio" in stored:
-        what = Ratio(_measure(stored["ratio"]["over"]), _measure(stored["ratio"]["under"]))
-    elif "trend" in stored:
-        what = Trend(_measure(stored["trend"]["of"]), stored["trend"]["against_days"])
-    else:
-        what = _measure(stored["measure"])
-    return Feature(stored["name"], what, stored["empty"], stored.get("description"))
-
-
-def _measure(stored: dict[str, Any]) -> Measure:
-    return Measure(**{**stored, "other_than": tuple(stored["other_than"])})
+        return Ratio(from_plain(stored["ratio"]["over"]), from_plain(stored["ratio"]["under"]))
+    if "trend" in stored:
+        return Trend(from_plain(stored["trend"]["of"]), stored["trend"]["against_days"])
+    if "share" in stored:
+        return Share(from_plain(stored["share"]["of"]))
+    return from_plain(stored["measure"])
 
 
 def definitions_hash(features: Iterable[Feature]) -> str:
@@ -124,40 +161,6 @@ def definitions_hash(features: Iterable[Feature]) -> str:
 
 def describe(feature: Feature) -> str:
     """Say in plain words what the number counts, so that "<number> <these words>" reads as English."""
-    if feature.description:
-        return feature.description
-    what = feature.measure
-    if isinstance(what, Trend):
-        return f"times the usual pace of {_rows(what.of)} (last {what.of.window_days} days against {what.against_days})"
-    if isinstance(what, Ratio):
-        return f"{_in_words(what.over)} for each of {_in_words(what.under)}"
-    return _in_words(what)
+    from feature_store.words import in_words
 
-
-def _in_words(measure: Measure) -> str:
-    column, rows = _plain((measure.column or "").removesuffix("_cents")), _rows(measure)
-    within = f" in {measure.window_days} {'day' if measure.window_days == 1 else 'days'}" if measure.window_days else ""
-    words = {
-        "count": f"{rows}{within}",
-        "sum": f"{column} in total from {rows}{within}",
-        "mean": f"{column} on average from {rows}{within}",
-        "min": f"{column} at the least from {rows}{within}",
-        "max": f"{column} at the most from {rows}{within}",
-        "last": f"{column} at the last of {rows}",
-        "distinct_days": f"days with {rows}{within}",
-        "recency": f"days since the last of {rows}",
-        "tenure": f"days since the first of {rows}",
-    }
-    if measure.equals is not None:
-        return f"{column} is {measure.equals}"
-    return column if measure.aggregate == "last" and not within else words[measure.aggregate]
-
-
-def _rows(measure: Measure) -> str:
-    if measure.other_than:
-        return f"other {_plain(measure.source)} events"
-    return f"{_plain(measure.kind or measure.source)} events"
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", " ")
+    return feature.description or in_words(feature.measure)

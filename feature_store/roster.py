@@ -1,16 +1,20 @@
 """The roster: every customer known at a moment, and since when in each source.
 
 A customer is known from the first event about them that was ever recorded; a later correction of that very event does
-not unmake the acquaintance. Files of the lake never change, so a process reads each once and keeps, per customer, only
-the rows that were earlier than all recorded before them.
+not unmake the acquaintance. Files of the lake never change, so each is read once: what is kept, in lake/_roster and in
+memory, are per customer only the rows that were earlier than all recorded before them, and which files they came from.
 """
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
+from io import BytesIO
 
 import polars as pl
+from upath import UPath
 
 from core.settings import Settings
+from core.storage import write_whole
 from feature_store import tables
 
 INSTANT = pl.Datetime("us", "UTC")
@@ -45,7 +49,7 @@ def since_when(stairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
 def _stairs(uri: str) -> pl.DataFrame:
     files = tables.live_files(uri)
     live = set(files["path"]) if files.height else set()
-    seen, kept = _KEPT.get(uri, (set(), pl.DataFrame(schema=STAIRS)))
+    seen, kept = _KEPT.get(uri) or _stored(uri)
     if not seen <= live:  # files were replaced: what was read of them no longer counts
         seen, kept = set(), pl.DataFrame(schema=STAIRS)
     if live - seen:
@@ -53,8 +57,31 @@ def _stairs(uri: str) -> pl.DataFrame:
         rows = new.select(pl.col(name).cast(kind) for name, kind in STAIRS.items())
         lowest = rows.group_by("customer_id", "recorded_at").agg(pl.col("occurred_at").min())
         kept = lengthened(kept, lowest.select(*STAIRS).collect())
+        _store(uri, live, kept)
     _KEPT[uri] = (live, kept)
     return kept
+
+
+def _place(uri: str) -> UPath:
+    table = UPath(uri)
+    return table.parent / "_roster" / f"{table.name}.parquet"
+
+
+def _stored(uri: str) -> tuple[set[str], pl.DataFrame]:
+    """Return the files read so far and their stairs; nothing where none are stored."""
+    place = _place(uri)
+    if not place.exists():
+        return set(), pl.DataFrame(schema=STAIRS)
+    content = place.read_bytes()
+    files = json.loads(pl.read_parquet_metadata(BytesIO(content))["files"])
+    return {f"{uri}/{name}" for name in files}, pl.read_parquet(BytesIO(content))
+
+
+def _store(uri: str, files: set[str], stairs: pl.DataFrame) -> None:
+    content = BytesIO()
+    names = json.dumps(sorted(name.removeprefix(f"{uri}/") for name in files))
+    stairs.write_parquet(content, compression="zstd", compression_level=1, metadata={"files": names}, statistics=False)
+    write_whole(_place(uri), content.getvalue())
 
 
 def lengthened(kept: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 import uuid
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import psycopg
@@ -54,6 +55,8 @@ def _missing(need: str) -> str | None:
     found, how = {
         "chromium": (_chromium, "install Debian's chromium"),
         "java": (_java, "install Debian's default-jre-headless (17 or newer)"),
+        "spark": (lambda: find_spec("pyspark"), "make setup-dev WITH=spark"),
+        "duckdb": (lambda: find_spec("duckdb"), "make setup-dev WITH=bench"),
         "data": (lambda: _data(name), "put the data set's folder where BEFOREHAND_DATA points"),
     }[kind]
     return None if found() else how

@@ -6,10 +6,10 @@ not count, for anyone. The result is written afterwards, to be compared.
 
 import json
 import resource
+import shutil
 import sys
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -23,8 +23,7 @@ from bench.features.declared import CUTOFFS, DAY, sixty
 from core.clock import moment_after
 from core.settings import Settings, load_settings
 from feature_store import build, lake, tables
-from feature_store.as_of import compute_each
-from feature_store.feature import Feature
+from feature_store.as_of import compute, compute_each
 from feature_store.feature_set import FeatureSet, make_set, store
 
 USED = {"usage": ["customer_hash", "kind", "occurred_at", "seconds", "bytes"],
@@ -54,19 +53,17 @@ def floor(task: Task) -> None:
 
 def ours(task: Task) -> pl.DataFrame:
     """Compute the sixty features as of one day."""
-    return next(_computed(task, [DAY]))
+    return next(computed(task, [DAY]))
 
 
 def ours_twelve(task: Task) -> pl.DataFrame:
     """Compute them as of twelve days in one pass; the last is compared."""
-    *_, last = _computed(task, list(CUTOFFS))
+    *_, last = computed(task, list(CUTOFFS))
     return last
 
 
 def polars(task: Task) -> pl.DataFrame:
     """Compute them with the exact engine, which reads frames."""
-    from feature_store.as_of import compute
-
     moment = moment_after(DAY)
     since = moment - timedelta(days=WINDOW_DAYS)
     frames = {s: lake.scan(task.settings, s, before=moment, since=since) for s in USED}
@@ -75,7 +72,7 @@ def polars(task: Task) -> pl.DataFrame:
 
 def cold_build(task: Task) -> pl.DataFrame:
     """Build the day's vectors as the product does and write them, with nothing kept from the day before."""
-    _forget(task, DAY)
+    _forget(task)
     return build.read(build.build_day(day=DAY, settings=task.settings))
 
 
@@ -97,7 +94,7 @@ def pandas(task: Task) -> pl.DataFrame:
 def day_before(task: Task) -> None:
     """Get ready for `increment`: build the day before, and take away what was built of the day."""
     before = DAY - timedelta(days=1)
-    _forget(task, before)
+    _forget(task)
     build.build_day(day=before, settings=task.settings)
     for path in task.settings.place("vectors").glob(f"*/{DAY}.parquet"):
         path.unlink()
@@ -106,21 +103,21 @@ def day_before(task: Task) -> None:
 CONTENDERS: dict[str, Callable[[Task], pl.DataFrame | None]] = {
     c.__name__: c
     for c in (floor, ours, ours_twelve, polars, cold_build, increment, duckdb, pandas, day_before)
-}  # type: ignore[attr-defined]
+}
 
 
-def _computed(task: Task, days: list[date]):  # type: ignore[no-untyped-def]
+def computed(task: Task, days: list[date]) -> Iterator[pl.DataFrame]:
+    """Compute the sixty features as of some days in one pass."""
     looks = lambda source, moment, since: lake.look(task.settings, source, before=moment, since=since)
     return compute_each(sixty(), looks, [moment_after(d) for d in days], lambda _: task.roster, pl.Float32())
 
 
-def _forget(task: Task, day: date) -> None:
-    import shutil
-
+def _forget(task: Task) -> None:
+    """Take away every vector and everything kept, but for the feature set."""
     frozen(task.settings)
     for path in task.settings.place("vectors").glob("*/*"):
         if path.parent.name != "sets":
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+            shutil.rmtree(str(path)) if path.is_dir() else path.unlink()
 
 
 def frozen(settings: Settings) -> FeatureSet:
@@ -128,13 +125,10 @@ def frozen(settings: Settings) -> FeatureSet:
     return store(settings, make_set(sixty(), frozen_on=FIRST, notes=[]))
 
 
-def warm(settings: Settings) -> None:
+def warm(task: Task) -> None:
     """Load compiled code: look at the first day alone."""
-    some = lake.scan(settings, "usage", before=moment_after(FIRST)).select("customer_id").unique().collect()
-    looks = lambda source, moment, since: lake.look(settings, source, before=moment, since=since)
-    features: list[Feature] = sixty()
-    with suppress(StopIteration):
-        next(compute_each(features, looks, [moment_after(FIRST)], lambda _: some.sort("customer_id"), pl.Float32()))
+    looks = lambda source, moment, since: lake.look(task.settings, source, before=moment, since=since)
+    next(compute_each(sixty(), looks, [moment_after(FIRST)], lambda _: task.roster, pl.Float32()))
 
 
 def main() -> None:
@@ -143,7 +137,7 @@ def main() -> None:
     settings = load_settings(home / "config")
     task = Task(settings, pl.read_parquet(home / "roster.parquet"))
     if name not in ("floor", "duckdb", "pandas"):
-        warm(settings)
+        warm(task)
     cpu, began = time.process_time(), time.perf_counter()
     found = CONTENDERS[name](task)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu

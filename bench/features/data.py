@@ -16,6 +16,7 @@ from bench.environment import cache
 from core.clock import days
 from core.settings import Settings, load_settings
 from feature_store import bookkeeping, lake, tables
+from feature_store.fingerprints import fingerprint
 
 FORMAT = "1"  # changes when what is written changes
 FIRST = date(2026, 1, 1)
@@ -73,12 +74,31 @@ def size_of(name: str, *, dense: bool = False) -> Size:
 
 def made(size: Size) -> Settings:
     """Return the settings of the made company of that size; write its lake first where it is not there."""
-    home = cache("bench", f"features-{FORMAT}") / size.name
+    home = home_of(size)
     if not (home / "ready").exists():
         shutil.rmtree(home, ignore_errors=True)
         _write(home, size)
+    if not (home / "roster.parquet").exists():
+        _write_roster(home)
         (home / "ready").touch()
     return load_settings(home / "config")
+
+
+def home_of(size: Size) -> Path:
+    """Return the folder of the made company of that size."""
+    return cache("bench", f"features-{FORMAT}") / size.name
+
+
+def _write_roster(home: Path) -> None:
+    """Write who is asked for: every customer with any event, and the number the files are sorted by."""
+    settings, ids = load_settings(home / "config"), pl.DataFrame(schema={"customer_id": pl.String})
+    for source in KINDS:
+        for path in tables.live_files(tables.place(settings, source))["path"]:
+            some = pl.read_parquet(path, columns=["customer_id"], hive_partitioning=False)
+            ids = pl.concat([ids, some.unique()])
+        ids = ids.unique()
+    ids = ids.sort("customer_id")
+    ids.with_columns(customer_hash=fingerprint(ids["customer_id"])).write_parquet(home / "roster.parquet")
 
 
 def _write(home: Path, size: Size) -> None:

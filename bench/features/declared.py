@@ -16,6 +16,12 @@ def sixty() -> list[Feature]:
     return [*_usage(), *_invoices()]
 
 
+def pace(feature: Feature) -> float:
+    """Return what a quotient is multiplied by: a trend compares paces a day."""
+    what = feature.measure
+    return what.against_days / (what.of.window_days or 1) if isinstance(what, Trend) else 1
+
+
 def _usage() -> list[Feature]:
     named, counted = KINDS["usage"][:5], lambda days, kind=None: Measure("usage", "count", days, kind=kind)
     return [

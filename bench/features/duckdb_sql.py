@@ -4,8 +4,8 @@ from datetime import datetime
 
 import polars as pl
 
-from bench.features.declared import sixty
-from feature_store.feature import Measure, measures
+from bench.features.declared import pace, sixty
+from feature_store.feature import Feature, Measure, measures
 
 SETTLED = "SET threads = 2; SET memory_limit = '8GB'; SET preserve_insertion_order = false; SET TimeZone = 'UTC'"
 
@@ -44,22 +44,22 @@ def _sql(measure: Measure, moment: datetime) -> str:
     narrowed = f" FILTER (WHERE {' AND '.join(conditions)})" if conditions else ""
     both = lambda aggregate: f"{aggregate}{narrowed}"
     day = f"(epoch_us({at}) - 1 - epoch_us(occurred_at)) // 86400000000"
-    within = lambda test: f" FILTER (WHERE {' AND '.join([*conditions, test])})"
     return {
         "count": both("count(*)"),
         "sum": both(f"sum({measure.column})"),
         "mean": both(f"avg({measure.column})"),
         "last": both(f"arg_max({measure.column}, occurred_at)"),
         "recency": f"(epoch_us({at}) - epoch_us({both('max(occurred_at)')})) / 86400000000.0",
-        "distinct_days": f"bit_count(coalesce(bit_or(1::UBIGINT << ({day})::UBIGINT){within(f'{day} < 64')}, 0::UBIGINT))"
-                         f" + bit_count(coalesce(bit_or(1::UBIGINT << ({day} - 64)::UBIGINT){within(f'{day} >= 64')}, 0::UBIGINT))",
+        "distinct_days": " + ".join(f"bit_count(coalesce(bit_or({bit}){narrowed}, 0::UBIGINT))" for bit in (
+            f"CASE WHEN {day} < 64 THEN 1::UBIGINT << ({day})::UBIGINT ELSE 0::UBIGINT END",
+            f"CASE WHEN {day} >= 64 THEN 1::UBIGINT << ({day} - 64)::UBIGINT ELSE 0::UBIGINT END")),
     }[measure.aggregate]  # fmt: skip
 
 
-def _feature(feature, names: dict[Measure, str]) -> str:  # type: ignore[no-untyped-def]
+def _feature(feature: Feature, names: dict[Measure, str]) -> str:
     over, *under = (names[m] for m in measures(feature))
     if under:
         zero = [f"coalesce({name}, 0)" for name in (over, *under)]
-        days = feature.measure.against_days / feature.measure.of.window_days if hasattr(feature.measure, "of") else 1
+        days = pace(feature)
         return f"{zero[0]} / nullif({zero[1]}, 0)::DOUBLE * {days}"
     return over if feature.empty is None else f"coalesce({over}, {feature.empty})"

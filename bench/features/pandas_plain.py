@@ -4,7 +4,7 @@ from datetime import datetime
 
 import polars as pl
 
-from bench.features.declared import sixty
+from bench.features.declared import pace, sixty
 from feature_store.feature import Measure, measures
 
 
@@ -45,6 +45,5 @@ def _measured(rows, measure: Measure, moment):  # type: ignore[no-untyped-def]
 def _feature(feature, found):  # type: ignore[no-untyped-def]
     over, *under = (found[m] for m in measures(feature))
     if under:
-        days = feature.measure.against_days / feature.measure.of.window_days if hasattr(feature.measure, "of") else 1
-        return over.fillna(0) / under[0].where(under[0] != 0) * days
+        return over.fillna(0) / under[0].where(under[0] != 0) * pace(feature)
     return over if feature.empty is None else over.fillna(feature.empty)

@@ -18,7 +18,7 @@ class Readout(Mapping[Measure, Values]):
     def __init__(self, bands: Bands) -> None:
         """Add the slots up to windows."""
         self.wanted, self.moment = bands.wanted, bands.moment
-        self._size = len(bands.customers)
+        self._asked, self._size = set(bands.wanted.measures), len(bands.customers)
         self._slots = _new_slots(bands)
         self._counts = self._folded(bands.counts)
         self._sums = {lane: self._folded(cells[:, None, :]) for lane, cells in bands.sums.items()}
@@ -28,7 +28,9 @@ class Readout(Mapping[Measure, Values]):
         self._end = (microseconds(self.moment) - bands.origin) // MICROSECONDS_A_DAY
 
     def __getitem__(self, measure: Measure) -> Values:
-        """Return one measure's values."""
+        """Return one measure's values; raise KeyError for one that was not asked for."""
+        if measure not in self._asked:
+            raise KeyError(measure)
         how = {"count": self._count, "sum": self._sum, "mean": self._mean, "min": self._min, "max": self._max,
                "recency": self._recency, "last": self._newest_number, "distinct_days": self._distinct_days}  # fmt: skip
         return how[measure.aggregate](measure)

@@ -1,11 +1,12 @@
 """What the measures of one source need: which kinds, columns and windows; which of them the bands can give."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 from feature_store.feature import Measure
@@ -14,11 +15,17 @@ FAST = ("count", "sum", "mean", "min", "max", "last", "recency", "distinct_days"
 Member = tuple[bool, ...]  # for each kind that a measure names, and for all the rest: whether its rows count
 
 
-def is_fast(measure: Measure, moments: Iterable[datetime]) -> bool:
-    """Whether the bands give this measure; the exact engine takes the others."""
+def is_fast(measure: Measure, moments: Iterable[datetime], kinds: Mapping[str, pl.DataType]) -> bool:
+    """Whether the bands give this measure of columns of these kinds; the exact engine takes the others."""
     if measure.aggregate not in FAST or measure.equals is not None:
         return False
+    if measure.column is not None and not _is_number(kinds.get(measure.column)):
+        return False
     return measure.aggregate != "distinct_days" or all(m.timestamp() % 86_400 == 0 for m in moments)
+
+
+def _is_number(kind: pl.DataType | None) -> bool:
+    return kind is not None and (kind.is_numeric() or kind == pl.Boolean)
 
 
 @dataclass(frozen=True)

@@ -1,40 +1,33 @@
 """Features see what was known at the moment, and nothing later, whichever way events arrive."""
 
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
+import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, LookaheadError
+from feature_store.arithmetic import finished, names_of
 from feature_store.as_of import compute, known, windows
-from feature_store.feature import Feature, Measure, Ratio, Trend, measures
-
-DAY = timedelta(days=1)
-T = datetime(2026, 4, 1, tzinfo=UTC)
-CUSTOMERS = ["a", "b", "c"]
-KINDS = ["failed", "paid", "refund", "other"]
-SCHEMA = {
-    "event_id": pl.String,
-    "customer_id": pl.String,
-    "kind": pl.String,
-    "occurred_at": pl.Datetime("us", "UTC"),
-    "recorded_at": pl.Datetime("us", "UTC"),
-    "deleted": pl.Boolean,
-    "cents": pl.Int64,
-    "plan": pl.String,
-}
-
-
-def roster(moment):
-    return pl.DataFrame({"customer_id": CUSTOMERS, "s": [moment - 100 * DAY, None, moment - DAY / 2]}).with_columns(
-        pl.col("s").cast(pl.Datetime("us", "UTC"))
-    )
-
-
-def frame(rows):
-    return pl.LazyFrame(rows, schema=SCHEMA, orient="row")
+from feature_store.engines.narwhals import measured
+from feature_store.feature import Feature, Measure, Trend, measures
+from tests.feature_store.histories import (
+    CUSTOMERS,
+    DAY,
+    EVERY_SHAPE,
+    MOMENTS,
+    WHAT,
+    T,
+    distinct_versions,
+    event,
+    expected,
+    features_of,
+    frame,
+    roster,
+)
 
 
 def value(measure, rows, moment=T, empty=None):
@@ -54,15 +47,15 @@ def value(measure, rows, moment=T, empty=None):
     ],
 )
 def test_an_event_counts_only_once_it_is_known(occurred_at, recorded_at, seen):
-    rows = [("e", "a", "failed", occurred_at, recorded_at, False, 1, None)]
+    rows = [("e", "a", "failed", occurred_at, recorded_at, False, 1, None, None, None)]
 
     assert value(Measure("s", "count", 30, kind="failed"), rows) == seen
 
 
 def test_a_correction_replaces_from_then_on_and_a_deletion_removes():
-    first = ("e", "a", "paid", T - 9 * DAY, T - 9 * DAY, False, 100, None)
-    corrected = ("e", "a", "paid", T - 9 * DAY, T - 5 * DAY, False, 70, None)
-    deleted = ("e", "a", "paid", T - 9 * DAY, T - 2 * DAY, True, 70, None)
+    first = ("e", "a", "paid", T - 9 * DAY, T - 9 * DAY, False, 100, None, None, None)
+    corrected = ("e", "a", "paid", T - 9 * DAY, T - 5 * DAY, False, 70, None, None, None)
+    deleted = ("e", "a", "paid", T - 9 * DAY, T - 2 * DAY, True, 70, None, None, None)
     paid = Measure("s", "sum", 30, column="cents")
 
     seen = [value(paid, [first, corrected, deleted], T - n * DAY) for n in (6, 5, 4, 2, 1, 0)]
@@ -76,7 +69,7 @@ def test_what_is_missing_is_what_the_feature_says():
 
 
 def test_rows_from_the_moment_on_are_refused():
-    leak = frame([("e", "a", "paid", T + DAY, T - DAY, False, 1, None)])
+    leak = frame([("e", "a", "paid", T + DAY, T - DAY, False, 1, None, None, None)])
 
     with pytest.raises(LookaheadError, match="s: a row of 2026-04-02T00:00:00"):
         compute([Feature("f", Measure("s", "count", 30))], {"s": leak}, T, roster(T))
@@ -112,107 +105,99 @@ def test_each_source_is_read_as_far_back_as_its_widest_window():
     assert windows(features) == {"x": 28, "y": None}
 
 
-# --- every aggregate against a brute force over random histories -------------------------------------------------
-
-OF_KIND = st.sampled_from([{}, {"kind": "failed"}, {"kind": "paid"}, {"other_than": ("failed", "paid")}])
-PLAIN = st.builds(
-    lambda spec, days, narrow: Measure("s", window_days=days, **spec, **narrow),
-    st.sampled_from(
-        [{"aggregate": a} for a in ("count", "distinct_days", "recency")]
-        + [{"aggregate": a, "column": "cents"} for a in ("sum", "mean", "min", "max", "last")]
-        + [{"aggregate": "last", "column": "plan", "equals": "pro"}]
-    ),
-    st.sampled_from([1, 2, 7, 28]),
-    OF_KIND,
-)
-WHAT = st.one_of(
-    PLAIN,
-    st.just(Measure("s", "tenure")),
-    st.just(Measure("s", "last", column="cents")),
-    st.builds(Ratio, PLAIN, PLAIN),
-    st.builds(lambda narrow: Trend(Measure("s", "count", 7, **narrow), 28), OF_KIND),
-)
-HOURS = st.integers(-1000, 40)
+# --- every engine against a brute force over random histories -----------------------------------------------------
 
 
-@st.composite
-def event(draw):
-    occurred_at = T + draw(HOURS) * timedelta(hours=1)
-    if draw(st.booleans()):  # a bare date: 00:00 of its day, recorded at its end
-        occurred_at = occurred_at.replace(hour=0)
-        recorded_at = occurred_at + DAY - timedelta(microseconds=1)
-    else:
-        recorded_at = occurred_at + draw(st.sampled_from([0, 1, 30, 300])) * timedelta(hours=1)
-    who, kind = draw(st.sampled_from(CUSTOMERS)), draw(st.sampled_from(KINDS))
-    cents, plan = draw(st.none() | st.integers(-5, 5)), draw(st.none() | st.sampled_from(["pro", "basic"]))
-    return (draw(st.integers(0, 12)), who, kind, occurred_at, recorded_at, draw(st.integers(0, 9)) == 0, cents, plan)
+def known_in_duckdb(rows, moment):
+    """The rows known at a moment as a table of DuckDB."""
+    import duckdb
+
+    held = known(frame(rows), moment).collect()
+    return duckdb.connect().from_arrow(held.to_arrow())
 
 
-def distinct_versions(events):
-    """One version per event_id and recorded_at, as the lake holds them."""
-    return list({(e[0], e[4]): (f"e{e[0]:02}", *e[1:]) for e in events}.values())
+def by_fast_path(features, rows, moment):
+    return compute(features, {"s": known(frame(rows), moment)}, moment, roster(moment))
 
 
-def brute_force(measure, rows, customer, moment):
-    """Ten plain lines that say what a measure is."""
-    if measure.aggregate == "tenure":
-        since = dict(roster(moment).iter_rows())[customer]
-        return None if since is None else (moment - since) / DAY
-    newest = {r[0]: r for r in sorted(rows, key=lambda r: r[4]) if r[4] < moment}
-    mine = [r for r in newest.values() if not r[5] and r[1] == customer and r[3] < moment]
-    mine = [r for r in mine if measure.window_days is None or r[3] >= moment - measure.window_days * DAY]
-    mine = [r for r in mine if measure.kind in (None, r[2]) and r[2] not in measure.other_than]
-    mine = sorted(mine, key=lambda r: (r[3], r[4], r[0]))
-    column = {"cents": 6, "plan": 7}.get(measure.column)
-    values = [r[column] for r in mine if r[column] is not None] if column else mine
-    how = {
-        "count": len, "sum": sum, "min": min, "max": max, "mean": lambda v: sum(v) / len(v),
-        "recency": lambda v: (moment - v[-1][3]) / DAY, "distinct_days": lambda v: len({r[3].date() for r in v}),
-        "last": lambda v: v[-1] if measure.equals is None else float(v[-1] == measure.equals),
-    }  # fmt: skip
-    return how[measure.aggregate](values) if values else None
+def by_exact_engine(features, rows, moment):
+    return compute(features, {"s": known(frame(rows), moment)}, moment, roster(moment), fast=False)
 
 
-def expected(what, rows, customer, moment):
-    if isinstance(what, Measure):
-        return brute_force(what, rows, customer, moment)
-    zero = {"count", "sum", "distinct_days"}
-    over, under = (
-        found if found is not None or m.aggregate not in zero else 0
-        for m in measures(Feature("f", what))
-        for found in [brute_force(m, rows, customer, moment)]
-    )
-    if over is None or not under:
-        return None
-    return over / under * (what.against_days / what.of.window_days if isinstance(what, Trend) else 1)
+def by_duckdb(features, rows, moment):
+    """The same plan on another backend, joined and finished there as well."""
+    held = known_in_duckdb(rows, moment)
+    names = names_of(m for f in features for m in measures(f))
+    plain = {m: name for m, name in names.items() if m.aggregate != "tenure"}
+    tenure = [((moment - pl.col("s")).dt.total_microseconds() / 86_400_000_000).alias(n) for m, n in names.items() if m.aggregate == "tenure"]
+    wide = roster(moment).select("customer_id", *tenure).lazy()
+    for part in measured(held, plain, moment):
+        wide = wide.join(part.to_native().pl().lazy(), on="customer_id", how="left", maintain_order="left")
+    return finished(nw.from_native(wide), features, names).to_native().collect()
 
 
-@settings(max_examples=150, deadline=None)
-@given(
-    st.lists(event(), max_size=40),
-    st.lists(WHAT, min_size=1, max_size=6),
-    st.sampled_from([T, T - DAY, T - 5 * DAY - timedelta(hours=7, minutes=13)]),
-)
-def test_every_measure_equals_a_plain_loop_over_what_was_known(events, wanted, moment):
-    rows = distinct_versions(events)
-    features = [Feature(f"f{n}", what) for n, what in enumerate(wanted)]
+def agree(engine, events, wanted, moment):
+    rows, features = distinct_versions(events), features_of(wanted)
 
-    found = compute(features, {"s": known(frame(rows), moment)}, moment, roster(moment))
+    found = engine(features, rows, moment)
 
+    assert found["customer_id"].to_list() == CUSTOMERS
     for n, what in enumerate(wanted):
         for customer, number in found.select("customer_id", f"f{n}").iter_rows():
             plain = expected(what, rows, customer, moment)
-            assert number == (plain if plain is None else pytest.approx(plain, rel=1e-12)), (what, customer)
+            assert number == (plain if plain is None else pytest.approx(plain, rel=1e-9, abs=1e-12)), (what, customer)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(event(), max_size=30), st.lists(PLAIN, min_size=1, max_size=4))
+EVENTS = st.lists(event(), min_size=8, max_size=40) | st.lists(event(), max_size=3)
+WANTED, MOMENT = st.lists(WHAT, min_size=6, max_size=9), st.sampled_from(MOMENTS)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, WANTED, MOMENT)
+def test_every_feature_equals_a_plain_loop_over_what_was_known(events, wanted, moment):
+    agree(by_fast_path, events, wanted, moment)
+
+
+@settings(max_examples=60, deadline=None)
+@given(EVENTS, WANTED, MOMENT)
+def test_the_exact_engine_equals_the_plain_loop(events, wanted, moment):
+    agree(by_exact_engine, events, wanted, moment)
+
+
+@pytest.mark.needs("duckdb")
+@settings(max_examples=12, deadline=None)
+@given(EVENTS, WANTED, MOMENT)
+def test_the_exact_engine_equals_the_plain_loop_on_another_backend(events, wanted, moment):
+    agree(by_duckdb, events, wanted, moment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", [by_fast_path, by_exact_engine])
+@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(EVENTS, WANTED, MOMENT)
+def test_every_engine_equals_the_plain_loop_over_many_histories(engine, events, wanted, moment):
+    agree(engine, events, wanted, moment)
+
+
+@settings(max_examples=30, deadline=None)
+@given(EVENTS, WANTED)
 def test_what_arrives_later_never_changes_an_old_vector(events, wanted):
-    rows = distinct_versions(events)
-    features = [Feature(f"f{n}", what) for n, what in enumerate(wanted)]
-    moment = T - 3 * DAY
+    rows, features, moment = distinct_versions(events), features_of(wanted), T - 3 * DAY
     then = [r for r in rows if r[4] < moment]
 
-    once, again = (compute(features, {"s": known(frame(r), moment)}, moment, roster(moment)) for r in (then, rows))
+    once, again = (by_fast_path(features, found, moment) for found in (then, rows))
 
     assert once.equals(again)
+
+
+@settings(max_examples=4, deadline=None)
+@given(EVENTS)
+def test_no_customer_is_dropped_whoever_has_rows(events):
+    rows, wanted = distinct_versions(events), features_of(EVERY_SHAPE)
+    with_zero = [replace(f, empty=0.0) for f in wanted]
+
+    for engine in (by_fast_path, by_exact_engine):
+        found = engine(with_zero, rows, T)
+        assert found["customer_id"].to_list() == CUSTOMERS
+        assert found.null_count().sum_horizontal().item() == 0
+    assert by_exact_engine(wanted, [], T).select(pl.exclude("customer_id", "f28")).null_count().row(0)[0] == len(CUSTOMERS)

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feature_store import lake
+from feature_store import roster as module
 from feature_store.roster import STAIRS, lengthened, roster, since_when, stairs
 
 
@@ -30,6 +31,26 @@ def test_a_row_that_comes_late_moves_the_first_day_from_then_on(company, lake_ro
     assert roster(company, ["billing"], at(7)).rows() == [("customer-a", at(1))]
 
 
+def test_another_process_reads_the_new_files_alone(company, lake_rows, at, on):
+    lake.add(company, "billing", lake_rows(("a", at(1), at(1), on(1), "gold", False)), first=on(1), last=on(1))
+    roster(company, ["billing"], at(3))
+    lake.add(company, "billing", lake_rows(("b", at(2), at(2), on(2), "gold", False)), first=on(2), last=on(2))
+    for file in (company.root / "lake" / "billing" / "recorded_on=2026-01-01").rglob("*.parquet"):
+        file.write_bytes(b"not to be opened")
+    module._KEPT.clear()
+
+    assert roster(company, ["billing"], at(3)).rows() == [("customer-a", at(1)), ("customer-b", at(2))]
+
+
+def test_what_is_kept_does_not_outlive_rows_that_were_replaced(company, lake_rows, at, on):
+    lake.add(company, "billing", lake_rows(("a", at(1), at(1), on(1), "gold", False)), first=on(1), last=on(1))
+    roster(company, ["billing"], at(3))
+    lake.add(company, "billing", lake_rows(("b", at(1), at(1), on(1), "gold", False)), first=on(1), last=on(1))
+    module._KEPT.clear()
+
+    assert roster(company, ["billing"], at(3)).rows() == [("customer-b", at(1))]
+
+
 entry = st.tuples(st.sampled_from("ab"), st.integers(0, 20), st.integers(0, 20))
 
 
@@ -38,6 +59,7 @@ def frame_of(rows, start=datetime(2026, 1, 1, tzinfo=UTC)):
     return pl.DataFrame(instants, schema=STAIRS, orient="row")
 
 
+@settings(deadline=None)
 @given(st.lists(entry, max_size=25), st.integers(0, 25))
 def test_the_rows_kept_say_as_much_as_all_rows(rows, hour):
     frame, moment = frame_of(rows), datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
@@ -47,6 +69,7 @@ def test_the_rows_kept_say_as_much_as_all_rows(rows, hour):
     assert since_when(stairs(frame), moment).sort("customer_id").equals(from_all)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(entry, max_size=10), max_size=4), st.booleans(), st.integers(0, 90))
 def test_rows_read_in_several_goes_say_as_much_as_read_at_once(goes, in_order, hour):
     if in_order:  # as nightly pulls bring them: each go was recorded after the one before

@@ -145,6 +145,19 @@ def test_more_rows_than_a_small_cell_counts(company):
     check(company, FEATURES, [START + timedelta(days=1), START + timedelta(days=2)])
 
 
+def test_two_sources_never_answer_for_each_other(company):
+    at = START + timedelta(hours=1)
+    for source, many in (("s", 3), ("t", 5)):
+        rows = [(f"e{n}", "a", "paid", at, at, at, at.date(), False, n, 0.5, None) for n in range(many)]
+        lake.add(company, source, pl.DataFrame(rows, schema=SCHEMA, orient="row"), first=a_day(0), last=a_day(0))
+    features = [Feature(source, Measure(source, "count", 3)) for source in "ts"]
+    both = lambda moment: roster(company, ["s", "t"], moment)
+
+    found = next(compute_each(features, looks(company), [START + timedelta(days=1)], both))
+
+    assert found.rows() == [("a", 5.0, 3.0)]
+
+
 def test_files_from_before_rows_were_in_order_are_read_too(company, monkeypatch):
     at = START + timedelta(hours=1)
     rows = [(f"e{n}", f"c{n % 7}", "paid", at, at, at, at.date(), False, n, 0.5, None) for n in range(50)]
