@@ -4,7 +4,8 @@ vectors/<version>/<day>.parquet holds customer_id, as_of and the features of tha
 vectors never change, so a file that is there is used as it is.
 """
 
-from datetime import date, timedelta
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from io import BytesIO
 
 import polars as pl
@@ -15,7 +16,7 @@ from core.errors import MissingError
 from core.settings import Settings, current
 from core.storage import write_whole
 from feature_store import lake
-from feature_store.as_of import compute, windows
+from feature_store.as_of import compute_each
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet, in_use, load
 from feature_store.roster import roster
@@ -28,7 +29,7 @@ def build_day(*, day: date | str, settings: Settings | None = None) -> str:
     day = as_day(day)
     path = _path(settings, day, _set(settings, day, None))
     if not path.exists():
-        _build(settings, day, _set(settings, day, None), path)
+        _build(settings, day, _set(settings, day, None))
     return str(path)
 
 
@@ -36,7 +37,7 @@ def vectors(settings: Settings, day: date, version: str | None = None) -> pl.Dat
     """Return the vectors as of a day in the feature set `version` (default: the one in use); build what is missing."""
     frozen = _set(settings, day, version)
     path = _path(settings, day, frozen)
-    return read(str(path)) if path.exists() else _build(settings, day, frozen, path)
+    return read(str(path)) if path.exists() else _build(settings, day, frozen)
 
 
 def read(path: str) -> pl.DataFrame:
@@ -60,17 +61,37 @@ def _path(settings: Settings, day: date, frozen: FeatureSet) -> UPath:
     return settings.root.joinpath("vectors", frozen.version, f"{day}.parquet")
 
 
-def _build(settings: Settings, day: date, frozen: FeatureSet, path: UPath) -> pl.DataFrame:
+def build_days(settings: Settings, days: Iterable[date], version: str) -> None:
+    """Build what is missing of many closed days' vectors in one feature set, in one pass over the lake."""
+    frozen = load(settings, version)
+    missing = [day for day in sorted(set(days)) if not _path(settings, day, frozen).exists()]
+    for _ in _build_each(settings, missing, frozen):
+        pass
+
+
+def _build(settings: Settings, day: date, frozen: FeatureSet) -> pl.DataFrame:
+    return next(_build_each(settings, [day], frozen))
+
+
+def _build_each(settings: Settings, days: Sequence[date], frozen: FeatureSet) -> Iterator[pl.DataFrame]:
+    """Yield each day's vectors once they are written."""
+    if not days:
+        return
     closed = lake.last_closed(settings)
-    if closed is None or day > closed:
+    if closed is None or days[-1] > closed:
         until = f"closed until {closed}" if closed else "closed for no day yet"
-        raise MissingError(f"Vectors as of {day}: the lake is {until}. Pull and close the day first: beforehand pull.")
-    moment = moment_after(day)
-    frames = {s: lake.scan(settings, s, before=moment, since=moment - timedelta(days=since) if since else None)
-              for s, since in windows(frozen.features).items()}  # fmt: skip
-    found = compute(frozen.features, frames, moment, roster(settings, load_sources(settings), moment))
-    built = found.select("customer_id", pl.lit(day).alias("as_of"), pl.col(frozen.names).cast(pl.Float32))
+        raise MissingError(f"Vectors as of {days[-1]}: the lake is {until}. Pull and close the day first: beforehand pull.")
+    sources = load_sources(settings)
+    looks = lambda source, moment, since: lake.look(settings, source, before=moment, since=since)
+    known = lambda moment: roster(settings, sources, moment)
+    moments = [moment_after(day) for day in days]
+    for day, found in zip(days, compute_each(frozen.features, looks, moments, known, pl.Float32()), strict=True):
+        built = found.select("customer_id", pl.lit(day).alias("as_of"), *frozen.names)
+        _write(_path(settings, day, frozen), built)
+        yield built
+
+
+def _write(path: UPath, built: pl.DataFrame) -> None:
     content = BytesIO()
     built.write_parquet(content, compression="zstd", compression_level=1)
     write_whole(path, content.getvalue())
-    return built

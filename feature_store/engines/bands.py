@@ -18,7 +18,6 @@ from core.errors import LookaheadError
 from feature_store.engines import kernels
 from feature_store.engines.kernels import MICROSECONDS_A_DAY
 from feature_store.engines.wanted import Member, Wanted
-from feature_store.feature import Measure
 
 Values = NDArray[np.float64]
 Lane = tuple[str, Member]
@@ -76,11 +75,11 @@ class Bands:
         self.newest = np.full((kinds if want.lanes("recency") else 0, n), NEVER, dtype=np.int64)
         self.days = {lane: np.zeros((words, n), dtype=np.uint64) for lane in want.lanes("distinct_days")}
         added = want.lanes("sum", "mean")
-        self.sums = {lane: np.zeros((slots, n), dtype=number(lane)) for lane in added}
-        self.absent = {lane: np.zeros((slots, n), dtype=np.uint16) for lane in added}
+        self.sums: dict[Any, NDArray[Any]] = {lane: np.zeros((slots, n), dtype=number(lane)) for lane in added}
+        self.absent: dict[Any, NDArray[Any]] = {lane: np.zeros((slots, n), dtype=np.uint16) for lane in added}
         least, most = want.lanes("min"), want.lanes("max")
         keys = [(*lane, sign) for lanes, sign in ((least, -1.0), (most, 1.0)) for lane in lanes]
-        self.extremes = {key: np.full((slots, n), -np.inf) for key in keys}
+        self.extremes: dict[Any, NDArray[Any]] = {key: np.full((slots, n), -np.inf) for key in keys}
         self.last_at = {lane: np.full(n, NEVER, dtype=np.int64) for lane in want.lanes("last")}
         self.last = {lane: np.full(n, np.nan) for lane in self.last_at}
         self.tied = {lane: np.zeros(n, dtype=np.bool_) for lane in self.last_at}
@@ -119,10 +118,10 @@ class Bands:
 
     def _empty(self, slot: int) -> None:
         self.counts[slot] = 0
-        for cells in (*self.sums.values(), *self.absent.values()):
-            cells[slot] = 0
-        for cells in self.extremes.values():
-            cells[slot] = -np.inf
+        lanes: dict[Any, NDArray[Any]]
+        for lanes, empty in ((self.sums, 0), (self.absent, 0), (self.extremes, -np.inf)):
+            for cells in lanes.values():
+                cells[slot] = empty
 
     # --- rows
 

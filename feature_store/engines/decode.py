@@ -90,8 +90,8 @@ class Decoder:
 
     def from_frame(self, frame: pl.DataFrame) -> Rows:
         """Return rows of a frame that has the lake's columns."""
-        columns = ["customer_hash", "occurred_at", "kind", *self.wanted.columns]
-        return self.from_table(frame.select(dict.fromkeys(columns)).to_arrow())
+        columns = list(dict.fromkeys(["occurred_at", "kind", *self.wanted.columns]))
+        return self.from_table(frame.select(*columns, fingerprint(frame["customer_id"]).alias("customer_hash")).to_arrow())
 
     def from_table(self, table: pa.Table) -> Rows:
         """Return the rows of an Arrow table as plain arrays."""

@@ -114,8 +114,7 @@ def keep_extremes(where, kind, slots, numbers, there, member, sign, extremes):  
     for row in range(len(where)):
         if slots[row] >= 0 and member[kind[row]] and there[row]:
             number = sign * numbers[row]
-            if number > extremes[slots[row], where[row]]:
-                extremes[slots[row], where[row]] = number
+            extremes[slots[row], where[row]] = max(extremes[slots[row], where[row]], number)
 
 
 @compiled

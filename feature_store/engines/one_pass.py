@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from feature_store.engines.bands import Bands, Values
 from feature_store.engines.decode import Decoder
-from feature_store.engines.polars import Tally
+from feature_store.engines.exact import exactly
 from feature_store.engines.readout import Readout
 from feature_store.engines.wanted import Wanted, is_fast
 from feature_store.feature import Measure
 from feature_store.look import Look
 
 Measured = Mapping[Measure, Values]
-Looks = Callable[[datetime], Look]
+Looks = Callable[[datetime], Look | None]
 
 
 @dataclass
@@ -86,11 +86,11 @@ class OnePass:
 
     def exactly(self, measures: list[Measure], moment: datetime, of: NDArray[np.bool_] | None = None) -> dict[Measure, Values]:
         """Return measures by the exact engine, of everybody or of some customers."""
-        look, asked = self.looks(moment), self.roster if of is None else self.roster.filter(pl.Series(of))
-        rows = look.lazy([*look.shown, "customer_hash"])
+        look, asked = self.looks(moment) or self.widest, self.roster if of is None else self.roster.filter(pl.Series(of))
+        rows = look.lazy()
         if of is not None:
-            rows = rows.filter(pl.col("customer_hash").is_in(asked["customer_hash"].implode()))
-        return Tally(self.source, rows, measures, moment, asked["customer_id"]).values()
+            rows = rows.filter(pl.col("customer_id").is_in(asked["customer_id"].implode()))
+        return exactly(self.source, rows, measures, moment, asked["customer_id"])
 
 
 class Both(Mapping[Measure, Values]):

@@ -145,7 +145,7 @@ class Tally:
     def _youngest_by_kind(self) -> Values:
         ages = np.full((len(self.kinds) + 1) * self.size, np.inf)
         np.minimum.at(ages, self._kind * self.size + self.customer, self.age.astype(np.float64))
-        return ages.reshape(-1, self.size)
+        return ages.reshape(len(self.kinds) + 1, self.size)
 
     def _recency(self, measure: Measure) -> Values:
         youngest = self._youngest(measure)

@@ -1,6 +1,7 @@
 """What the bands say at a moment: each measure as one number a customer, made when it is asked for."""
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,7 +46,7 @@ class Readout(Mapping[Measure, Values]):
         marks = list(self._bands.tied.values())
         return np.logical_or.reduce(marks) if marks else np.zeros(self._size, dtype=np.bool_)
 
-    def _folded(self, cells: NDArray) -> NDArray:  # type: ignore[type-arg]
+    def _folded(self, cells: NDArray[Any]) -> NDArray[Any]:
         """Return (window, row, customer) running totals of (slot, row, customer)."""
         kind = {"u": np.uint32}.get(cells.dtype.kind, cells.dtype)
         found = np.zeros((len(self.wanted.windows), *cells.shape[1:]), dtype=kind)
