@@ -36,11 +36,15 @@ class Storage(Strict):
 
 
 class Features(Strict):
-    """How the default features are drawn from a source (see feature_store.defaults)."""
+    """How the default features are drawn from a source (see feature_store.defaults), where they are computed, how long kept."""
 
     windows_days: tuple[int, ...] = (1, 7, 28, 90)
     top_kinds: int = Field(default=20, ge=1)
     at_most: int = Field(default=300, ge=1)
+    engine: Literal["polars", "spark"] = "polars"  # this machine, or a cluster
+    master: str = "local[*]"                       # the Spark master's URL, spark://host:7077
+    spark: dict[str, str] = Field(default_factory=dict)  # further Spark settings, as they stand in its own documentation
+    keep_days: int = Field(default=0, ge=0)        # vectors older than this are removed unless something needs them; 0: never
 
 
 class Training(Strict):

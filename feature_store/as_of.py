@@ -11,27 +11,22 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import narwhals as nw
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from core.errors import LookaheadError
 from feature_store.arithmetic import finished, names_of
-from feature_store.engines import split
+from feature_store.engines.exact import Values, exactly
 from feature_store.engines.kept import Kept
-from feature_store.engines.narwhals import measured
 from feature_store.engines.one_pass import OnePass
-from feature_store.engines.polars import Tally
 from feature_store.engines.prepared import MICROSECONDS_A_DAY
-from feature_store.feature import Feature, Measure, measures
+from feature_store.feature import ZERO_WHEN_NO_ROW, Feature, Measure, Ratio, Trend, longer, measures
 from feature_store.fingerprints import fingerprint
 from feature_store.look import Look
 
-AT_ONCE = 2    # sources read and tallied at once: one reads while another adds up
-TOGETHER = 10  # features finished at once: more would hold more measures in memory
+AT_ONCE = 2  # sources read, or features assembled, at once
 Looks = Callable[[str, datetime, datetime | None], Look | None]
 Rosters = Callable[[datetime], pl.DataFrame]
 
@@ -61,20 +56,19 @@ def windows(features: Iterable[Feature]) -> dict[str, int | None]:
 
 
 def compute(
-    features: Iterable[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, *, fast: bool = True
+    features: Iterable[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, *, tally: bool = True
 ) -> pl.DataFrame:
     """Return one row per customer of `roster`: customer_id, then each feature as a 64-bit number, null where missing.
 
     `frames` holds the rows known at `moment` per source (see `known`); `roster` the sorted customer_id and, per
-    source, since when the customer is known there. Not `fast`: every measure by the exact engine. Raise LookaheadError
-    when a frame shows anything later.
+    source, since when the customer is known there. Without `tally` every number comes by the plan for any backend.
+    Raise LookaheadError when a frame shows anything later.
     """
     features = list(features)
-    names = names_of(m for f in features for m in measures(f))
-    found = _measured(names, frames, moment, roster, fast)
-    wide = roster.select("customer_id", *(found[m].alias(name) for m, name in names.items()))
-    numbers: pl.LazyFrame = finished(nw.from_native(wide.lazy()), features, names).to_native()
-    return numbers.collect()
+    found = _measured(features, frames, moment, roster, tally)
+    if not tally:
+        return _composed(features, found, roster, np.arange(roster.height))
+    return _assembled(features, found, roster, np.arange(roster.height), pl.Float64())
 
 
 def compute_each(
@@ -89,7 +83,7 @@ def compute_each(
     """  # fmt: skip
     features, moments = list(features), sorted(moments)
     everyone = with_hash(rosters(moments[-1])).sort("customer_hash")
-    if everyone["customer_hash"].is_duplicated().any():  # one chance in ten million for a million customers
+    if everyone["customer_hash"].is_duplicated().any():  # one in 10**7 for a million customers
         yield from _one_by_one(features, looks, moments, rosters, kind)
         return
     passes = [iter(each) for each in _passes(features, looks, moments, everyone, kept)]
@@ -98,8 +92,10 @@ def compute_each(
         at = np.searchsorted(everyone["customer_hash"].to_numpy(), asked["customer_hash"].to_numpy())
         with ThreadPoolExecutor(AT_ONCE) as threads:
             read = list(threads.map(next, passes))
-        tenure = {m: _tenure(asked, m.source, moment) for f in features for m in measures(f) if m.aggregate == "tenure"}
-        yield _assembled(features, _Found(tenure, read, at), asked, kind or pl.Float64())
+        given = {m: np.full(everyone.height, np.nan) for m in _wanted(features) if m.aggregate == "tenure"}
+        for measure, values in given.items():
+            values[at] = _tenure(asked, measure.source, moment)
+        yield _assembled(features, ChainMap(given, *read), asked, at, kind or pl.Float64())
 
 
 def _one_by_one(
@@ -113,15 +109,14 @@ def _one_by_one(
 
 def _passes(
     features: list[Feature], looks: Looks, moments: Sequence[datetime], everyone: pl.DataFrame, kept: Path | None
-) -> Iterator[Iterable[Mapping[Measure, Any]]]:
+) -> Iterator[Iterable[Mapping[Measure, Values]]]:
     for source, days in windows(features).items():
-        mine = list(dict.fromkeys(m for f in features for m in measures(f) if m.source == source and m.aggregate != "tenure"))
-        one = partial(_look, looks, source, days)
+        mine = [m for m in _wanted(features) if m.source == source and m.aggregate != "tenure"]
         widest = looks(source, moments[-1], _since(moments[0], days))
+        one = partial(_look, looks, source, days)
+        nothing = {m: np.full(everyone.height, np.nan) for m in mine}
         place = Kept(kept / source) if kept is not None and days is not None and len(moments) == 1 else None
-        nothing = {m: pl.repeat(None, everyone.height, dtype=pl.Float64, eager=True) for m in mine}
-        exact = partial(_of_rows, source)
-        yield [nothing] * len(moments) if widest is None else OnePass(exact, mine, moments, everyone, widest, one, place)
+        yield [nothing] * len(moments) if widest is None else OnePass(source, mine, moments, everyone, widest, one, place)
 
 
 def _look(looks: Looks, source: str, days: int | None, moment: datetime) -> Look | None:
@@ -138,83 +133,81 @@ def _since(moment: datetime, days: int | None) -> datetime | None:
     return None if days is None else moment - timedelta(days=days)
 
 
-class _Found:
-    """The measures of all sources as series in the order of those asked for, who stand `at` places of what was read."""
-
-    def __init__(self, given: Mapping[Measure, pl.Series], read: Sequence[Mapping[Measure, Any]], at: NDArray[np.int64]) -> None:
-        self._given, self._at = given, at
-        self._read: ChainMap[Measure, Any] = ChainMap(*read)  # type: ignore[arg-type]
-
-    def __getitem__(self, measure: Measure) -> pl.Series:
-        if measure in self._given:
-            return self._given[measure]
-        values = self._read[measure]
-        return values.gather(self._at) if isinstance(values, pl.Series) else pl.Series(values[self._at], nan_to_null=True)
+def _wanted(features: list[Feature]) -> list[Measure]:
+    return list(dict.fromkeys(m for f in features for m in measures(f)))
 
 
-def _assembled(features: list[Feature], found: _Found, roster: pl.DataFrame, kind: pl.DataType) -> pl.DataFrame:
-    """Return the roster's ids and the features, some at a time so that few measures are in memory."""
-    parts = [roster.select("customer_id")]
-    for first in range(0, len(features), TOGETHER):
-        some = features[first : first + TOGETHER]
-        names = names_of(m for f in some for m in measures(f))
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            columns = list(threads.map(found.__getitem__, names))
-        wide = parts[0].with_columns(column.alias(name) for column, name in zip(columns, names.values(), strict=True))
-        numbers: pl.LazyFrame = finished(nw.from_native(wide.lazy()), some, names).to_native()
-        parts.append(numbers.select(pl.col(f.name).cast(kind) for f in some).collect())
-    return pl.concat(parts, how="horizontal")
+def _assembled(
+    features: list[Feature], found: Mapping[Measure, Values], roster: pl.DataFrame, at: NDArray[np.int64], kind: pl.DataType
+) -> pl.DataFrame:
+    """Return the roster's ids and the features, whose values stand `at` these places of what was found."""
+
+    def column(feature: Feature) -> pl.Series:
+        values = _filled(feature, found)
+        return pl.Series(feature.name, (values.astype(np.float32) if kind == pl.Float32 else values)[at]).fill_nan(None)
+
+    simple = [f for f in features if isinstance(f.measure, Measure | Ratio | Trend)]
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        numbers = pl.DataFrame([roster["customer_id"], *threads.map(column, simple)])
+    if len(simple) == len(features):
+        return numbers
+    others = _composed([f for f in features if f not in simple], found, roster, at).select(pl.col(pl.Float64).cast(kind))
+    return numbers.hstack(others).select("customer_id", *(f.name for f in features))
+
+
+def _composed(
+    features: list[Feature], found: Mapping[Measure, Values], roster: pl.DataFrame, at: NDArray[np.int64]
+) -> pl.DataFrame:
+    """Return the roster's ids and the features by the arithmetic that every backend shares."""
+    names = names_of(_wanted(features))
+    column = lambda m: pl.Series(found[m][at].tolist(), dtype=pl.String) if m.aggregate == "category" else pl.Series(
+        found[m][at], nan_to_null=True)  # fmt: skip
+    wide = roster.select("customer_id", *(column(m).alias(name) for m, name in names.items()))
+    numbers: pl.LazyFrame = finished(nw.from_native(wide.lazy()), features, names).to_native()
+    return numbers.collect()
 
 
 def _measured(
-    names: Mapping[Measure, str], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, fast: bool
-) -> dict[Measure, pl.Series]:
-    """Return each plain measure's values in the roster's order, null where there was no row."""
-    found = {m: _tenure(roster, m.source, moment) for m in names if m.aggregate == "tenure"}
-    wanted = {s: [m for m in names if m.source == s and m.aggregate != "tenure"] for s in frames}
+    features: list[Feature], frames: Mapping[str, pl.LazyFrame], moment: datetime, roster: pl.DataFrame, tally: bool
+) -> dict[Measure, Values]:
+    """Return each plain measure's values in the roster's order, NaN where there was no row."""
+    wanted = _wanted(features)
+    found = {m: _tenure(roster, m.source, moment) for m in wanted if m.aggregate == "tenure"}
+    by_source = {s: [m for m in wanted if m.source == s and m.aggregate != "tenure"] for s in frames}
 
-    def of_source(source: str) -> dict[Measure, pl.Series]:
-        return _of_rows(source, frames[source], wanted[source], moment, roster, fast)
+    def of_source(source: str) -> dict[Measure, Values]:
+        return exactly(source, frames[source], by_source[source], moment, roster["customer_id"], tally=tally)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
-        for values in threads.map(of_source, (s for s in frames if wanted[s])):
+        for values in threads.map(of_source, (source for source, of_one in by_source.items() if of_one)):
             found |= values
     return found
 
 
-def _of_rows(
-    source: str, rows: pl.LazyFrame, wanted: Sequence[Measure], moment: datetime, roster: pl.DataFrame, fast: bool = True
-) -> dict[Measure, pl.Series]:
-    """Return measures of one source from a frame of its rows known at the moment."""
-    quick, exact = split(wanted) if fast else ([], list(wanted))
-    tallied = _tallied(source, rows, quick, moment, roster)
-    return tallied | _exactly(source, rows, names_of(exact), moment, roster)
-
-
-def _tallied(
-    source: str, rows: pl.LazyFrame, wanted: list[Measure], moment: datetime, roster: pl.DataFrame
-) -> dict[Measure, pl.Series]:
-    if not wanted:
-        return {}
-    values = Tally(source, rows, wanted, moment, roster["customer_id"]).values()
-    return {measure: pl.Series(numbers, nan_to_null=True) for measure, numbers in values.items()}
-
-
-def _exactly(
-    source: str, rows: pl.LazyFrame, names: Mapping[Measure, str], moment: datetime, roster: pl.DataFrame
-) -> dict[Measure, pl.Series]:
-    if not names:
-        return {}
-    try:
-        parts = pl.collect_all([part.to_native() for part in measured(rows, names, moment)])
-    except LookaheadError as error:
-        raise LookaheadError(f"{source}: {error}") from error
-    customers = roster.select("customer_id")
-    for part in parts:
-        customers = customers.join(part, on="customer_id", how="left", maintain_order="left")
-    return {measure: customers[name] for measure, name in names.items()}
-
-
-def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> pl.Series:
+def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> Values:
     days = (pl.lit(moment) - pl.col(source)).dt.total_microseconds() / MICROSECONDS_A_DAY
-    return roster.select(days.cast(pl.Float64)).to_series()
+    return roster.select(days.cast(pl.Float64).fill_null(float("nan"))).to_series().to_numpy()
+
+
+def _filled(feature: Feature, found: Mapping[Measure, Values]) -> Values:
+    """Return the feature's values with its absence replaced by `empty`."""
+    what = feature.measure
+    if isinstance(what, Ratio):
+        values = _divided(_or_zero(what.over, found), _or_zero(what.under, found))
+    elif isinstance(what, Trend):
+        usual = longer(what)
+        days = what.against_days / (what.of.window_days or what.against_days)
+        values = _divided(_or_zero(what.of, found), _or_zero(usual, found)) * days
+    else:
+        assert isinstance(what, Measure)
+        values = found[what]
+    return values if feature.empty is None else np.where(np.isnan(values), feature.empty, values)
+
+
+def _or_zero(measure: Measure, found: Mapping[Measure, Values]) -> Values:
+    values = found[measure]
+    return np.nan_to_num(values, nan=0.0) if measure.aggregate in ZERO_WHEN_NO_ROW else values
+
+
+def _divided(over: Values, under: Values) -> Values:
+    return np.divide(over, under, out=np.full_like(over, np.nan), where=under != 0)

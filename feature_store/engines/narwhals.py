@@ -115,7 +115,7 @@ def _newest(frame: Frame, alike: list[Measure], names: Names) -> Frame:
 
 def _read(measure: Measure, value: nw.Expr) -> nw.Expr:
     if measure.aggregate == "category":
-        return value
+        return value.cast(nw.String)
     if measure.aggregate == "until":
         return (value - nw.col("moment_us")).cast(nw.Float64) / MICROSECONDS_A_DAY
     if measure.equals is not None:
@@ -139,7 +139,7 @@ def _formula(frame: Frame, measure: Measure, name: str) -> Frame:
     formula = measure.formula
     assert formula is not None
     asked = [nw.col(f"v_{column}").alias(column) for column in formula.columns]
-    offered = ["customer_id", "kind", (nw.col("age_us") / MICROSECONDS_A_DAY).alias("age_days"), "day"]
+    offered: list[Any] = ["customer_id", "kind", (nw.col("age_us") / MICROSECONDS_A_DAY).alias("age_days"), "day"]
     rows = frame.filter(matching(measure)).select(*offered, *asked)
     found = rows.group_by("customer_id").agg(formula.of().alias(name))
     return found.select("customer_id", nw.col(name).cast(nw.Float64))

@@ -9,7 +9,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,14 +16,14 @@ from numpy.typing import NDArray
 
 from feature_store.engines.bands import Bands, Values
 from feature_store.engines.decode import Decoder
+from feature_store.engines.exact import exactly
 from feature_store.engines.kept import Kept
 from feature_store.engines.readout import Readout
 from feature_store.engines.wanted import Wanted, is_fast
 from feature_store.feature import Measure
 from feature_store.look import Look
 
-Measured = Mapping[Measure, Any]
-Exact = Callable[[pl.LazyFrame, Sequence[Measure], datetime, pl.DataFrame], Mapping[Measure, pl.Series]]
+Measured = Mapping[Measure, Values]
 Looks = Callable[[datetime], Look | None]
 
 
@@ -32,11 +31,11 @@ Looks = Callable[[datetime], Look | None]
 class OnePass:
     """One source's measures over `roster` (customer_id and customer_hash, sorted by the hash) at moments, oldest first.
 
-    `exact` is the other engine: rows, measures, moment and roster -> series. `looks` gives the look at a moment, `widest` the one that holds all rows any of the moments needs. Several moments
+    `looks` gives the look at a moment, `widest` the one that holds all rows any of the moments needs. Several moments
     must be midnights.
     """
 
-    exact: Exact
+    source: str
     measures: Sequence[Measure]
     moments: Sequence[datetime]
     roster: pl.DataFrame
@@ -54,7 +53,7 @@ class OnePass:
         fast = tuple(m for m in self.measures if is_fast(m, self.moments, self.widest.kinds))
         others = [m for m in self.measures if m not in fast]
         for moment, found in zip(self.moments, self._fast(fast) if fast else self._none(), strict=True):
-            exact = self._exactly(others, moment, self.roster) if others else {}
+            exact = self.exactly(others, moment) if others else {}
             yield Both(found, {**exact, **self._settled(found, moment)}) if exact or found else found
 
     def _none(self) -> Iterator[Measured]:
@@ -87,28 +86,29 @@ class OnePass:
         if not uncertain.any():
             return {}
         last = [m for m in found if m.aggregate == "last"]
-        exact = self._exactly(last, moment, self.roster.filter(pl.Series(uncertain)))
+        exact = self.exactly(last, moment, of=uncertain)
         settled = {m: found[m].copy() for m in last}
         for measure, values in settled.items():
-            values[uncertain] = exact[measure].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+            values[uncertain] = exact[measure]
         return settled
 
-    def _exactly(self, measures: list[Measure], moment: datetime, asked: pl.DataFrame) -> Mapping[Measure, pl.Series]:
+    def exactly(self, measures: list[Measure], moment: datetime, of: NDArray[np.bool_] | None = None) -> dict[Measure, Values]:
         """Return measures by the exact engine, of everybody or of some customers."""
-        rows = (self.looks(moment) or self.widest).lazy()
-        if asked.height < self.roster.height:
+        look, asked = self.looks(moment) or self.widest, self.roster if of is None else self.roster.filter(pl.Series(of))
+        rows = look.lazy()
+        if of is not None:
             rows = rows.filter(pl.col("customer_id").is_in(asked["customer_id"].implode()))
-        return self.exact(rows, measures, moment, asked)
+        return exactly(self.source, rows, measures, moment, asked["customer_id"])
 
 
-class Both(Mapping[Measure, Any]):
+class Both(Mapping[Measure, Values]):
     """Some measures given, the others read out when asked for."""
 
     def __init__(self, read_out: Measured, given: Measured) -> None:
         """Let what is given come first."""
         self._read_out, self._given = read_out, given
 
-    def __getitem__(self, measure: Measure) -> Any:
+    def __getitem__(self, measure: Measure) -> Values:
         """Return one measure's values."""
         return self._given[measure] if measure in self._given else self._read_out[measure]
 

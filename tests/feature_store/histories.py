@@ -1,6 +1,7 @@
 """Random histories of a few customers, features of every shape over them, and a brute force that says what each is."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from math import isnan
 from statistics import fmean, stdev
 
@@ -168,7 +169,7 @@ def _gap_variation(gaps):
 
 
 def _gaps(mine):
-    return [(b[3] - a[3]) / DAY for a, b in zip(mine, mine[1:], strict=False)]
+    return [(b[3] - a[3]) / DAY for a, b in pairwise(mine)]
 
 
 HOW = {
@@ -219,3 +220,12 @@ def _percentile(peer, rows, customer, moment):
         return None
     mine = numbers[customer]
     return sum(1.0 if n < mine else 0.5 if n == mine else 0.0 for n in numbers.values()) / len(numbers)
+
+
+def told(*steps):
+    """Events of customer a, (kind, occurred_at) each, known at once: for histories that matter too much to leave to chance."""
+    return [(n, "a", kind, at, at, False, 1, "pro", 7.5, None) for n, (kind, at) in enumerate(steps)]
+
+
+AT_MIDNIGHT = told(("paid", T - 2 * DAY - US), ("paid", T - 2 * DAY), ("paid", T - 2 * DAY + HOUR), ("paid", T - 7 * DAY))
+STARTED = told(("failed", T - 5 * HOUR), ("failed", T - 30 * HOUR - US), ("failed", T - 2 * DAY), ("paid", T - 2 * DAY + 5 * HOUR))

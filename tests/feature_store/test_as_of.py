@@ -6,7 +6,7 @@ from datetime import timedelta
 import narwhals as nw
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from core.errors import ConfigError, LookaheadError
@@ -15,10 +15,12 @@ from feature_store.as_of import compute, known, windows
 from feature_store.engines.narwhals import measured
 from feature_store.feature import Feature, Measure, Trend, measures
 from tests.feature_store.histories import (
+    AT_MIDNIGHT,
     CUSTOMERS,
     DAY,
     EVERY_SHAPE,
     MOMENTS,
+    STARTED,
     WHAT,
     T,
     distinct_versions,
@@ -121,7 +123,7 @@ def by_fast_path(features, rows, moment):
 
 
 def by_exact_engine(features, rows, moment):
-    return compute(features, {"s": known(frame(rows), moment)}, moment, roster(moment), fast=False)
+    return compute(features, {"s": known(frame(rows), moment)}, moment, roster(moment), tally=False)
 
 
 def by_duckdb(features, rows, moment):
@@ -154,12 +156,16 @@ WANTED, MOMENT = st.lists(WHAT, min_size=6, max_size=9), st.sampled_from(MOMENTS
 
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
+@example(AT_MIDNIGHT, EVERY_SHAPE, T)
+@example(STARTED, EVERY_SHAPE, T)
 def test_every_feature_equals_a_plain_loop_over_what_was_known(events, wanted, moment):
     agree(by_fast_path, events, wanted, moment)
 
 
 @settings(max_examples=60, deadline=None)
 @given(EVENTS, WANTED, MOMENT)
+@example(AT_MIDNIGHT, EVERY_SHAPE, T)
+@example(STARTED, EVERY_SHAPE, T)
 def test_the_exact_engine_equals_the_plain_loop(events, wanted, moment):
     agree(by_exact_engine, events, wanted, moment)
 
