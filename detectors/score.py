@@ -27,7 +27,7 @@ from detectors.issue import Issue, check_features, load_issues
 from detectors.threshold import days_until
 from detectors.trouble import strikes
 from feature_store import lake
-from feature_store.build import feature_set_of, read
+from feature_store.build import feature_set_of, place, read
 from feature_store.feature_set import FeatureSet
 from ledger.base import add_once
 from ledger.bulk import copy_once
@@ -165,13 +165,27 @@ def _choose(scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame) ->
     """Take the most probable customers at or above the level who are not flagged already, as many as capacity allows."""
     numbers = numbers_of(rows, ready.model.features)
     half = unit_code(contact_units(rows["customer_id"], scoring.shared)) & 1
-    probability = ready.model.probability(numbers, half)
+    probability = _on_cluster(scoring, issue, ready, rows) if _far(scoring, ready) else ready.model.probability(numbers, half)
     spoken_for = _flagged_or_resting(scoring, issue)
     eligible = np.flatnonzero((probability >= ready.flag_at) & ~rows["customer_id"].is_in(spoken_for).to_numpy())
     ids = rows["customer_id"].to_numpy()[eligible]
     most = round(issue.capacity * scoring.days)
     places = eligible[np.lexsort((ids, -probability[eligible]))][:most]
     return Chosen(places, probability[places], numbers[places], half[places])
+
+
+def _far(scoring: Scoring, ready: Ready) -> bool:
+    return scoring.settings.features.engine == "spark" and ready.sha is not None
+
+
+def _on_cluster(scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame) -> np.ndarray:
+    """Return the probabilities of these rows, scored by the cluster's workers where the vectors lie."""
+    from detectors.score_spark import probabilities
+
+    path = place(scoring.settings, scoring.day, scoring.frozen)
+    detector: Detector = discover(detectors, "DETECTOR")[issue.detector]
+    found = probabilities(scoring.settings, str(ready.sha), ready.model.features, detector, path=path, shared=scoring.shared)
+    return rows.select("customer_id").join(found, on="customer_id", how="left", maintain_order="left")["probability"].to_numpy()
 
 
 def _flagged_or_resting(scoring: Scoring, issue: Issue) -> list[str]:
