@@ -1,6 +1,6 @@
 """Whom to flag: of each customer the detector that is surest of them, of all customers those most probable."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,13 +65,24 @@ class Chosen:
         return days_until(issue, self.ready[self.by[at]].lags, probability)
 
 
-def choose(issue: Issue, ready: Sequence[Ready], seen: Seen, spoken_for: Collection[str], *, most: int) -> Chosen:
-    """Take the most probable customers at or above a detector's level who are not spoken for, `most` at most."""
+def by_model(ready: Ready, seen: Seen) -> Probabilities:
+    """Return what a detector says of every row, by its model in this process."""
+    return ready.model.probability(numbers_of(seen.rows, ready.model.features), seen.half)
+
+
+def choose(
+    issue: Issue, ready: Sequence[Ready], seen: Seen, spoken_for: Collection[str], *, most: int,
+    say: Callable[[Ready, Seen], Probabilities] = by_model,
+) -> Chosen:  # fmt: skip
+    """Take the most probable customers at or above a detector's level who are not spoken for, `most` at most.
+
+    `say` gives a detector's probability of every row.
+    """
     height = seen.rows.height
     best, by = np.full(height, -1.0), np.zeros(height, dtype=np.int64)
     above = np.zeros((height, len(ready)), dtype=bool)
     for n, one in enumerate(ready):
-        probability = one.model.probability(numbers_of(seen.rows, one.model.features), seen.half)
+        probability = say(one, seen)
         above[:, n] = probability >= one.level.flag_at
         surer = above[:, n] & (probability > best)
         best[surer], by[surer] = probability[surer], n

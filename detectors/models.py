@@ -111,20 +111,24 @@ def _differing(card: dict[str, Any], frozen: FeatureSet) -> list[str]:
 @lru_cache(maxsize=64)
 def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
     """Read and check a model once a process."""
-    skops = _skops()
     try:
         card = json.loads((folder / "card.json").read_text())
         content = (folder / "model.skops").read_bytes()
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: the model's files are not there. Train again: beforehand train.") from error
     _check_libraries(folder, card)
-    unknown = set(skops.get_untrusted_types(data=content)) - set(TRUSTED)
-    if unknown:
-        raise ModelError(f"{folder}: holds types that are not trusted: {', '.join(sorted(unknown))}. Train again.")
-    names = tuple(feature["name"] for feature in card["features"])
-    model = detector.restore(names, skops.loads(content, trusted=TRUSTED))
+    model = restored(detector, tuple(feature["name"] for feature in card["features"]), content, folder)
     _check_golden(folder, card, model)
     return Stored(sha, model, card)
+
+
+def restored(detector: Detector, features: tuple[str, ...], content: bytes, where: object = "model.skops") -> Model:
+    """Return the model of a stored file's content. Raise ModelError, starting with `where`, for types that are not trusted."""
+    skops = _skops()
+    unknown = set(skops.get_untrusted_types(data=content)) - set(TRUSTED)
+    if unknown:
+        raise ModelError(f"{where}: holds types that are not trusted: {', '.join(sorted(unknown))}. Train again.")
+    return detector.restore(features, skops.loads(content, trusted=TRUSTED))
 
 
 def _skops() -> Any:

@@ -7,6 +7,7 @@ which nobody acts on; they never stand in the way of a real one.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,8 @@ from core.errors import ModelError
 from core.settings import Settings, current
 from detectors import explain, models
 from detectors.champion import IN_USE
-from detectors.choose import Chosen, Ready, Seen, choose
-from detectors.detector import Detector, numbers_of, unit_code
+from detectors.choose import Chosen, Ready, Seen, by_model, choose
+from detectors.detector import Detector, Probabilities, numbers_of, unit_code
 from detectors.examples import at_risk
 from detectors.intervened import contact_units, shared_units
 from detectors.issue import Issue, load_issues
@@ -28,7 +29,7 @@ from detectors.threshold import Level, lowest, worth
 from detectors.trouble import strikes
 from detectors.watching import check_features, kinds_of, with_signs
 from feature_store import lake
-from feature_store.build import feature_set_of, read
+from feature_store.build import feature_set_of, place, read
 from feature_store.feature_set import FeatureSet
 from ledger.base import add_once
 from ledger.bulk import copy_once
@@ -94,7 +95,8 @@ def flag_issue(scoring: Scoring, issue: Issue) -> int:
         return 0
     rows = at_risk(scoring.settings, issue, with_signs(scoring.settings, [r.kind for r in ready], scoring.vectors))
     seen = Seen(rows, unit_code(contact_units(rows["customer_id"], scoring.shared)) & 1)
-    chosen = choose(issue, ready, seen, _flagged_or_resting(scoring, issue), most=round(issue.capacity * scoring.days))
+    chosen = choose(issue, ready, seen, _flagged_or_resting(scoring, issue), most=round(issue.capacity * scoring.days),
+                    say=partial(_probability, scoring))  # fmt: skip
     flags = _flags(scoring, issue, chosen, seen)
     columns = list(flags[0]) if flags else []
     new = copy_once(scoring.session, Flag, columns, (list(f.values()) for f in flags),
@@ -153,6 +155,18 @@ def in_use(scoring: Scoring, issue: Issue, kind: Detector) -> Ready | None:
         return None
     stored = models.load(scoring.settings, row.sha, kind, scoring.frozen)
     return Ready(kind, stored.model, Level(row.flag_at, row.scores.get("set_by", "")), row.sha, stored.card["lags"])
+
+
+def _probability(scoring: Scoring, ready: Ready, seen: Seen) -> Probabilities:
+    """Return what a detector says of every row: on the cluster where it can see the vectors alone, else here."""
+    if scoring.settings.features.engine != "spark" or ready.sha is None or not set(ready.model.features) <= set(scoring.frozen.names):
+        return by_model(ready, seen)
+    from detectors.score_spark import probabilities
+
+    path = place(scoring.settings, scoring.day, scoring.frozen)
+    found = probabilities(scoring.settings, ready.sha, ready.model.features, ready.kind, path=path, shared=scoring.shared)
+    everybody = seen.rows.select("customer_id").join(found, on="customer_id", how="left", maintain_order="left")
+    return everybody["probability"].to_numpy()
 
 
 def _flagged_or_resting(scoring: Scoring, issue: Issue) -> list[str]:

@@ -4,6 +4,7 @@ vectors/<version>/<day>.parquet holds customer_id, as_of and the features of tha
 vectors never change, so a file that is there is used as it is.
 """
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from io import BytesIO
@@ -16,12 +17,13 @@ from core.clock import as_day, moment_after
 from core.errors import MissingError
 from core.settings import Settings, current
 from core.storage import write_whole
-from feature_store import lake, tables
+from feature_store import lake
 from feature_store.as_of import compute_each
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet, in_use, load
 from feature_store.roster import roster
 from feature_store.sources.source import load_sources
+from feature_store.tables import is_local
 
 
 def build_day(*, day: date | str, settings: Settings | None = None) -> str:
@@ -42,9 +44,13 @@ def vectors(settings: Settings, day: date, version: str | None = None) -> pl.Dat
 
 
 def read(path: str) -> pl.DataFrame:
-    """Return the vectors in a file that `build_day` named."""
-    with UPath(path).open("rb") as file:
-        return pl.read_parquet(file)
+    """Return the vectors in what `build_day` named: a file, or a folder of files that a cluster wrote."""
+    parts = []
+    whole = UPath(path)
+    for part in sorted(whole.glob("part-*.parquet")) if whole.is_dir() else [whole]:
+        with part.open("rb") as file:
+            parts.append(pl.read_parquet(file))
+    return pl.concat(parts)
 
 
 def feature_set_of(settings: Settings, path: str) -> FeatureSet:
@@ -60,6 +66,12 @@ def _set(settings: Settings, day: date, version: str | None) -> FeatureSet:
 
 def _path(settings: Settings, day: date, frozen: FeatureSet) -> UPath:
     return settings.root.joinpath("vectors", frozen.version, f"{day}.parquet")
+
+
+def place(settings: Settings, day: date, frozen: FeatureSet) -> str:
+    """Return where the vectors of a day and a feature set lie; a local place is absolute, as other processes need it."""
+    path = _path(settings, day, frozen)
+    return os.path.abspath(str(path)) if is_local(path) else str(path)
 
 
 def build_days(settings: Settings, days: Iterable[date], version: str) -> None:
@@ -83,6 +95,9 @@ def _build_each(settings: Settings, days: Sequence[date], frozen: FeatureSet) ->
         until = f"closed until {closed}" if closed else "closed for no day yet"
         raise MissingError(f"Vectors as of {days[-1]}: the lake is {until}. Pull and close the day first: beforehand pull.")
     sources = load_sources(settings)
+    if settings.features.engine == "spark":
+        yield from (_on_cluster(settings, day, frozen, sources) for day in days)
+        return
     looks = lambda source, moment, since: lake.look(settings, source, before=moment, since=since)
     known = lambda moment: roster(settings, sources, moment)
     moments = [moment_after(day) for day in days]
@@ -96,7 +111,17 @@ def _build_each(settings: Settings, days: Sequence[date], frozen: FeatureSet) ->
 def _kept(settings: Settings, frozen: FeatureSet) -> Path | None:
     """Return where a set's running sums are kept from one day to the next; only on disks of this machine."""
     root = settings.root
-    return Path(str(root)) / "vectors" / "kept" / frozen.version if tables.is_local(root) else None
+    return Path(str(root)) / "vectors" / "kept" / frozen.version if is_local(root) else None
+
+
+def _on_cluster(settings: Settings, day: date, frozen: FeatureSet, sources: Iterable[str]) -> pl.DataFrame:
+    """Build a day's vectors on the cluster, whose workers write them: a folder of files in the customers' order."""
+    from feature_store.engines.spark import cluster, write
+    from feature_store.engines.spark import vectors as computed
+
+    path = _path(settings, day, frozen)
+    write(computed(settings, frozen.features, moment_after(day), sources, cluster(settings)), frozen.names, day, path)
+    return read(str(path))
 
 
 def _write(path: UPath, built: pl.DataFrame) -> None:

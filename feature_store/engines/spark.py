@@ -8,11 +8,12 @@ import os
 import shutil
 import sys
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import reduce
 from typing import Any
 
 import narwhals as nw
+from upath import UPath
 
 from core.errors import MissingError
 from core.settings import Settings
@@ -44,7 +45,7 @@ def cluster(settings: Settings) -> Any:
     if not (shutil.which("java") or os.environ.get("JAVA_HOME")):
         raise MissingError(f'{settings.folder / "settings.toml"}: features.engine is "spark", and there is no Java. Install '
                            "Java 17 or newer (Debian: default-jre-headless), or set JAVA_HOME.")  # fmt: skip
-    given = {**DEFAULTS, "spark.pyspark.python": sys.executable, **settings.features.spark}
+    given: dict[str, Any] = {**DEFAULTS, "spark.pyspark.python": sys.executable, **settings.features.spark}
     builder = SparkSession.builder.appName("beforehand").master(settings.features.master)
     if "//127.0.0.1" in settings.features.master or settings.features.master.startswith("local"):
         given |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
@@ -120,3 +121,14 @@ def _roster(settings: Settings, sources: Iterable[str], moment: datetime, sessio
             rows = in_microseconds(rows.select("customer_id", "occurred_at"), ["occurred_at"])
             found.append(rows.groupBy("customer_id").agg(f.min("occurred_at").alias(f"first {source}")))
     return reduce(lambda all_, one: all_.join(one, "customer_id", "full_outer"), found)
+
+
+def write(frame: Any, names: list[str], day: date, path: UPath) -> None:
+    """Let the workers write vectors in the customers' order beside `path`, then put the whole folder in its place."""
+    from pyspark.sql import functions as f
+
+    beside = path.with_name(f"writing-{path.name}")
+    numbers = (f.col(name).cast("float") for name in names)
+    frame.orderBy("customer_id").select("customer_id", f.lit(day).alias("as_of"), *numbers).write.mode("overwrite").parquet(
+        os.path.abspath(str(beside)) if tables.is_local(beside) else str(beside))  # fmt: skip
+    beside.rename(path)

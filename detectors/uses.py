@@ -1,0 +1,35 @@
+"""Who uses which feature: the issues whose conditions name it, and the models that learned from it; what they need kept."""
+
+import json
+from collections import defaultdict
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from core.settings import Settings
+from detectors.issue import load_issues
+from feature_store.retention import Needed
+from ledger.flags import Flag
+from ledger.models import Model
+
+KEPT = ("champion", "challenger")
+
+
+def uses(settings: Settings, session: Session) -> dict[str, list[str]]:
+    """Return feature -> "issue NAME" and "model SHA of ISSUE", of the issues configured and the models in use."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for name, issue in load_issues(settings).items():
+        for feature in dict.fromkeys(c.feature for c in (*issue.exposed_when, *issue.rule_when)):
+            found[feature].append(f"issue {name}")
+    for model in session.scalars(select(Model).where(Model.state.in_(KEPT)).order_by(Model.issue, Model.sha)):
+        card = settings.root.joinpath("models", model.sha, "card.json")
+        for feature in json.loads(card.read_text())["features"] if card.exists() else ():
+            found[feature["name"]].append(f"model {model.sha} of {model.issue}")
+    return found
+
+
+def needed(session: Session) -> Needed:
+    """Return which vectors must stay: of days with an open flag, and all a kept model could have learned from."""
+    days = session.scalars(select(Flag.day).where(Flag.state == "open").distinct())
+    trained = session.execute(select(Model.feature_set, Model.trained_on).where(Model.state.in_(KEPT)))
+    return Needed(frozenset(days), tuple((version, day) for version, day in trained))
