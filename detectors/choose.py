@@ -71,8 +71,9 @@ def choose(issue: Issue, ready: Sequence[Ready], seen: Seen, spoken_for: Collect
     best, by = np.full(height, -1.0), np.zeros(height, dtype=np.int64)
     above = np.zeros((height, len(ready)), dtype=bool)
     for n, one in enumerate(ready):
-        probability = one.model.probability(numbers_of(seen.rows, one.model.features), seen.half)
-        above[:, n] = probability >= one.level.flag_at
+        numbers = numbers_of(seen.rows, one.model.features)
+        probability = one.model.probability(numbers, seen.half)
+        above[:, n] = (probability >= one.level.flag_at) & one.model.speaks_of(numbers)
         surer = above[:, n] & (probability > best)
         best[surer], by[surer] = probability[surer], n
     free = ~seen.rows["customer_id"].is_in(list(spoken_for)).to_numpy()

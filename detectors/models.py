@@ -122,8 +122,12 @@ def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
     if unknown:
         raise ModelError(f"{folder}: holds types that are not trusted: {', '.join(sorted(unknown))}. Train again.")
     names = tuple(feature["name"] for feature in card["features"])
-    model = detector.restore(names, skops.loads(content, trusted=TRUSTED))
-    _check_golden(folder, card, model)
+    try:
+        model = detector.restore(names, skops.loads(content, trusted=TRUSTED))
+        _check_golden(folder, card, model)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder}: is not made of what this program makes models of ({type(error).__name__}: {error}). "
+                         "Train again: beforehand train.") from error  # fmt: skip
     return Stored(sha, model, card)
 
 
