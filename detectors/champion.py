@@ -143,7 +143,7 @@ def apply(contest: Contest, ruling: Ruling, sha: str) -> None:
     if row is not None and row.sha != sha:
         session.execute(update(ModelRow).where(ModelRow.sha == row.sha).values(**_of_the_one_before(row, ruling, day)))
     here = (ModelRow.sha == sha, ModelRow.state != "rolled_back")
-    values: dict[str, Any] = {"state": ruling.state, "judged_on": day, "trained_on": day, "why": ruling.why}
+    values: dict[str, Any] = {"state": ruling.state, "judged_on": day, "why": ruling.why}
     if ruling.state in IN_USE and (row is None or row.sha != sha):
         values["promoted_on"] = day
     session.execute(update(ModelRow).where(*here).values(**values))
