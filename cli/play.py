@@ -79,10 +79,10 @@ def detect_day(settings: Settings, day: date, *, now: datetime) -> int:
 
 
 def missed_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
-    """Count the troubles and contacts of the week until `day` that nobody foresaw."""
+    """Count the troubles and contacts of the four weeks until `day` that nobody foresaw."""
     from detectors.missed import missed_day
 
-    return missed_day(day=day, now=now, settings=settings)
+    return missed_day(day=day, now=now, settings=settings, days=28)
 
 
 def watch_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
@@ -165,10 +165,10 @@ def _step(settings: Settings, pace: Pace, step: tuple[date, date], pullers: Pull
     if pace.due(step, pace.train_every_days):
         train_day(settings, last, now=now)
     counts["flags"] = detect_day(settings, last, now=now)
-    missed_day(settings, last, now=now)
     monthly = last == pace.last or pace.due(step, pace.measure_every_days)
     if monthly:
         watch_day(settings, last, now=now)
+        missed_day(settings, last, now=now)
     counts |= reach_out_day(settings, last, now=now)
     if monthly:
         measure(settings, last, now=now)

@@ -19,6 +19,7 @@ from ledger.models import Model
 from outreach.reconcile import COUNTS, PARTS, audit
 
 ROWS = ("read", "kept", "quarantined")
+IN_USE = ("champion", "unproven")
 FLAG_STATES = ("open", "struck", "over", "expired")
 EVERYTHING = {"issue": None, "days": None}
 
@@ -74,9 +75,10 @@ def _features(settings: Settings) -> dict[str, Any]:
 
 
 def _models(session: Session) -> list[dict[str, Any]]:
-    """Return each issue's newest judgement: the model in use, or that its trouble cannot be predicted."""
-    newest = select(Model).distinct(Model.issue).order_by(Model.issue, Model.trained_on.desc(), (Model.state == "retired"),
-                                                          Model.created_at.desc())  # fmt: skip
+    """Return what holds of each issue and kind of detector: the model in use, else its newest judgement."""
+    newest = select(Model).distinct(Model.issue, Model.detector).order_by(
+        Model.issue, Model.detector, Model.state.in_(IN_USE).desc(), Model.trained_on.desc(), (Model.state == "retired"),
+        Model.created_at.desc())  # fmt: skip
     trained: dict[str, int] = {row[0]: row[1] for row in session.execute(select(Model.issue, func.count()).group_by(Model.issue))}
     return [
         {"issue": model.issue, "detector": model.detector, "state": model.state, "trained_on": model.trained_on.isoformat(),
@@ -96,7 +98,9 @@ def _issues(session: Session, settings: Settings, models: list[dict[str, Any]]) 
         counted[row["issue"]]["flags"] += row["flagged"]
     states = _by_issue(session, Flag.issue, Flag.state)
     arms = _by_issue(session, Assignment.scope, Assignment.arm)
-    known = {model["issue"]: _said(model) for model in models}
+    known: dict[str, str] = {}
+    for model in models:
+        known[model["issue"]] = "; ".join(filter(None, (known.get(model["issue"]), _said(model))))
     configured = load_issues(settings)
     return [
         {"issue": name, "model": known.get(name) or _untrained(configured.get(name)), **counted[name],
@@ -119,7 +123,7 @@ def _said(model: dict[str, Any]) -> str:
 
 
 def _untrained(issue: Any) -> str:
-    return "rule" if issue is not None and issue.detector == "rule" else "not trained yet"
+    return "rule" if issue is not None and "rule" in issue.watching else "not trained yet"
 
 
 def _cohorts(session: Session) -> list[dict[str, Any]]:

@@ -85,9 +85,14 @@ def _alone(kind: Detector, scores: Scores) -> Ruling:
     skill = f"skill {scores.skill:+.3f} ({scores.skill_low:+.3f} to {scores.skill_high:+.3f})"
     if scores.predictable:
         return Ruling("champion", skill)
-    if kind.get_params().get("stand_by"):
+    if stands_by(kind):
         return Ruling("unproven", f"{skill}; in use by the issue's file")
     return Ruling("not_predictable", skill)
+
+
+def stands_by(kind: Detector) -> bool:
+    """Whether the issue's file wants it in use even while its skill is not shown."""
+    return bool(kind.get_params().get("stand_by"))
 
 
 def _unseen(row: ModelRow, judged: Examples) -> Examples:
@@ -138,7 +143,7 @@ def apply(contest: Contest, ruling: Ruling, sha: str) -> None:
     if row is not None and row.sha != sha:
         session.execute(update(ModelRow).where(ModelRow.sha == row.sha).values(**_of_the_one_before(row, ruling, day)))
     here = (ModelRow.sha == sha, ModelRow.state != "rolled_back")
-    values: dict[str, Any] = {"state": ruling.state, "judged_on": day, "trained_on": day, "why": ruling.why}
+    values: dict[str, Any] = {"state": ruling.state, "judged_on": day, "why": ruling.why}
     if ruling.state in IN_USE and (row is None or row.sha != sha):
         values["promoted_on"] = day
     session.execute(update(ModelRow).where(*here).values(**values))

@@ -83,7 +83,8 @@ def choose(
     above = np.zeros((height, len(ready)), dtype=bool)
     for n, one in enumerate(ready):
         probability = say(one, seen)
-        above[:, n] = probability >= one.level.flag_at
+        spoken_of = one.model.speaks_of(numbers_of(seen.rows, one.model.features))
+        above[:, n] = (probability >= one.level.flag_at) & spoken_of
         surer = above[:, n] & (probability > best)
         best[surer], by[surer] = probability[surer], n
     free = ~seen.rows["customer_id"].is_in(list(spoken_for)).to_numpy()

@@ -93,6 +93,10 @@ class Model(Protocol):
         """Return each row's expected days until it hurts, if it does within the horizon; None where the kind cannot tell."""
         return None
 
+    def speaks_of(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Return the rows it may flag at all; the others' probability is only what is usual."""
+        return np.ones(len(numbers), dtype=bool)
+
     def said(self, customer: Mapping[str, Any]) -> list[str]:
         """Return what the detector itself says of a customer's row, before the sentences about the features."""
         return []

@@ -76,6 +76,10 @@ class KnownDate(Model):
         """Return how often trouble followed with so many days left."""
         return self.cases.probability(self.cells(numbers))
 
+    def speaks_of(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Return where a date lies ahead, within reach."""
+        return self.cells(numbers) != NOWHERE
+
     def moved_by(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return 1 for the features of the calendar: the date needs them all."""
         return np.ones(numbers.shape)

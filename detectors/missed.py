@@ -33,7 +33,7 @@ from ledger.models import Model
 
 STEP = "missed"
 TRACES_DAYS = 28     # how far back a trace of the customer counts
-LATE_DAYS = 7        # of the days before, counted anew: what is recorded late belongs to the day it occurred
+LATE_DAYS = 7        # until the day, counted anew each time: what is recorded late belongs to the day it occurred
 FOUND = {**STRIKES, "event": pl.String(), "why": pl.String()}
 
 
@@ -46,14 +46,16 @@ class Looking:
     state: str                   # watching | not_predictable | nobody; of one about a whole source, nobody
 
 
-def missed_day(*, day: date | str, now: datetime, settings: Settings | None = None) -> dict[str, int]:
-    """Count the troubles of `day`, and anew those of the week before it; return the counts of `day` by reason."""
+def missed_day(
+    *, day: date | str, now: datetime, settings: Settings | None = None, days: int = LATE_DAYS
+) -> dict[str, int]:  # fmt: skip
+    """Count the troubles of the last `days` until `day`, anew where they were counted; return those of `day` by reason."""
     settings, day = settings or current(), as_day(day)
     with sessions(settings).begin() as session:
-        found = missed_between(settings, session, day - timedelta(days=LATE_DAYS - 1), day, known_before=moment_after(day))
+        found = missed_between(settings, session, day - timedelta(days=days - 1), day, known_before=moment_after(day))
         counted = found.group_by(pl.col("occurred_at").dt.date().alias("day"), "event", "why").len("n").sort(pl.all())
         columns = ("day", "event", "why", "n", "counted_at")
-        session.execute(delete(Missed).where(Missed.day > day - timedelta(days=LATE_DAYS), Missed.day <= day))
+        session.execute(delete(Missed).where(Missed.day > day - timedelta(days=days), Missed.day <= day))
         copy_once(session, Missed, columns, (row + (now,) for row in counted.rows()), key=("day", "event", "why"))
         today = dict(counted.filter(pl.col("day") == day).group_by("why").agg(pl.col("n").sum()).sort("why").iter_rows())
         mark_done(session, day, STEP, now=now, counts=today)

@@ -117,8 +117,12 @@ def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
     except FileNotFoundError as error:
         raise ModelError(f"{folder}: the model's files are not there. Train again: beforehand train.") from error
     _check_libraries(folder, card)
-    model = restored(detector, tuple(feature["name"] for feature in card["features"]), content, folder)
-    _check_golden(folder, card, model)
+    try:
+        model = restored(detector, tuple(feature["name"] for feature in card["features"]), content, folder)
+        _check_golden(folder, card, model)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{folder}: is not made of what this program makes models of ({type(error).__name__}: {error}). "
+                         "Train again: beforehand train.") from error  # fmt: skip
     return Stored(sha, model, card)
 
 

@@ -38,6 +38,10 @@ class Release(Model):
         """Return how often trouble followed there."""
         return self.cases.probability(self.cells(numbers))
 
+    def speaks_of(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Return who is on a version that fails more."""
+        return self.cells(numbers) != NOWHERE
+
     def moved_by(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return 1 for both signs: the version has to fail more, and it is told by own errors how much it hurts."""
         return np.ones(numbers.shape)

@@ -34,6 +34,10 @@ class RuleModel(Model):
         """Return how often trouble followed where the rule holds, or where it does not."""
         return self.cases.probability(self.cells(numbers))
 
+    def speaks_of(self, numbers: Numbers) -> NDArray[np.bool_]:
+        """Return where the rule holds."""
+        return self.cells(numbers) != NOWHERE
+
     def moved_by(self, numbers: Numbers, half: NDArray[np.int64]) -> Probabilities:
         """Return 1 for every feature the rule names: each of its conditions was needed."""
         return np.ones(numbers.shape)

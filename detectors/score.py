@@ -28,8 +28,8 @@ from detectors.issue import Issue, load_issues
 from detectors.threshold import Level, lowest, worth
 from detectors.trouble import strikes
 from detectors.watching import check_features, kinds_of, with_signs
-from feature_store import lake
-from feature_store.build import feature_set_of, place, read
+from feature_store import build, lake
+from feature_store.build import feature_set_of, read
 from feature_store.feature_set import FeatureSet
 from ledger.base import add_once
 from ledger.bulk import copy_once
@@ -163,7 +163,7 @@ def _probability(scoring: Scoring, ready: Ready, seen: Seen) -> Probabilities:
         return by_model(ready, seen)
     from detectors.score_spark import probabilities
 
-    path = place(scoring.settings, scoring.day, scoring.frozen)
+    path = build.place(scoring.settings, scoring.day, scoring.frozen)
     found = probabilities(scoring.settings, ready.sha, ready.model.features, ready.kind, path=path, shared=scoring.shared)
     everybody = seen.rows.select("customer_id").join(found, on="customer_id", how="left", maintain_order="left")
     return everybody["probability"].to_numpy()

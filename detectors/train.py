@@ -28,7 +28,7 @@ from detectors.issue import Issue, load_issues
 from detectors.models import fits, store
 from detectors.opinions import Opinions, opinions, taught
 from detectors.reference import reference
-from detectors.threshold import level, usual_lags
+from detectors.threshold import Level, level, lowest, usual_lags
 from detectors.watching import check_features, kinds_of, with_signs
 from feature_store import lake
 from feature_store.build import build_days, vectors
@@ -185,8 +185,9 @@ def _card(issue: Issue, kind: Detector, model: Model, judged: Examples, train: E
     probability = model.probability(numbers, judged.half)
     scores = judge(judged.struck, probability, judged.weight, judged.unit)
     newest = judged.exposed[-len(np.unique(judged.cutoff)):]
-    chosen = level(issue, probability, newest, scores.base_rate)
-    flagged = probability >= chosen.flag_at
+    speaks = model.speaks_of(numbers)
+    chosen = _level(issue, kind, np.where(speaks, probability, 0.0), newest, scores)
+    flagged = speaks & (probability >= chosen.flag_at)
     return {
         "issue": issue.name,
         "detector": kind.name,
@@ -201,6 +202,15 @@ def _card(issue: Issue, kind: Detector, model: Model, judged: Examples, train: E
         "recall_when_flagged": _share(flagged, judged.struck),
         "reference": reference(model.features, numbers, probability),
     }, scores
+
+
+def _level(
+    issue: Issue, kind: Detector, probability: np.ndarray, exposed: np.ndarray, scores: Scores
+) -> Level:  # fmt: skip
+    """Return the level to flag from; what a person stands by is kept from flagging by money alone."""
+    if champion.stands_by(kind) and not scores.predictable:
+        return lowest(issue, 1e-6)
+    return level(issue, probability, exposed, scores.base_rate)
 
 
 def _share(what: np.ndarray, among: np.ndarray) -> float | None:

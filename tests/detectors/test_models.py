@@ -81,6 +81,14 @@ def test_other_answers_to_the_golden_rows_are_refused(company, frozen, kept):
         load(company, kept[0], DETECTOR, frozen)
 
 
+def test_a_model_that_another_version_of_this_program_kept_is_refused(company, frozen, kept):
+    parts = {"when": ["failures >= 2"], "precision": 0.6}
+    (kept[1] / "model.skops").write_bytes(models._skops().dumps(parts))
+
+    with pytest.raises(ModelError, match=r"is not made of what this program makes models of \(KeyError: 'cases'\). Train again"):
+        load(company, kept[0], DETECTOR, frozen)
+
+
 def test_files_that_are_gone_are_named(company, frozen, kept):
     (kept[1] / "model.skops").unlink()
 
