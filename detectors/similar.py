@@ -7,7 +7,7 @@ what does not matter to the probability does not count, and what matters counts 
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 from core.errors import MissingError
 from core.settings import Settings
 from detectors import models
-from detectors.detector import Model, Numbers, Probabilities, numbers_of, unit_code
-from detectors.examples import collect, past_days
+from detectors.detector import Detector, Examples, Model, Numbers, Probabilities, numbers_of, unit_code
+from detectors.examples import Vectors, collect, past_days
 from detectors.intervened import contact_units, shared_units
 from detectors.issue import Issue, load_issues
 from detectors.watching import kinds_of, with_signs
@@ -49,15 +49,6 @@ class Similar:
         return {"of": self.of, "struck": self.struck, "days": self.days}
 
 
-class Known(Protocol):
-    """Customers of a past day: their numbers, halves, and what became of them."""
-
-    numbers: Numbers
-    half: NDArray[np.int64]
-    struck: NDArray[np.bool_]
-    lag_days: Probabilities
-
-
 @dataclass(frozen=True)
 class Past:
     """Past customers at risk as a model sees them, and what became of them."""
@@ -67,7 +58,7 @@ class Past:
     lag_days: Probabilities
 
     @classmethod
-    def seen(cls, model: Model, known: "Known") -> "Past":
+    def seen(cls, model: Model, known: Examples) -> "Past":
         """Return the known customers whom the model finds most probable, as it sees them."""
         first = np.argsort(-model.probability(known.numbers, known.half), kind="stable")[:KEPT]
         return cls(model.moved_by(known.numbers[first], known.half[first]), known.struck[first], known.lag_days[first])
@@ -108,11 +99,11 @@ def of_flag(settings: Settings, session: Session, flag_id: int) -> Similar:
     return past.like(model, numbers_of(mine, model.features), half)[0]
 
 
-def _seen(settings: Settings, kind: Any, version: str, day: date) -> pl.DataFrame:
+def _seen(settings: Settings, kind: Detector, version: str, day: date) -> pl.DataFrame:
     return with_signs(settings, [kind], vectors(settings, day, version))
 
 
-def _known(settings: Settings, session: Session, issue: Issue, seen: Any, day: date) -> Any:
+def _known(settings: Settings, session: Session, issue: Issue, seen: Vectors, day: date) -> Examples:
     """Return the newest past day's customers at risk with what became of them, as known on `day`."""
     cutoffs = past_days(issue, settings.training, day=day, first=date.min)[-1:]
     if not cutoffs:
