@@ -19,7 +19,7 @@ from ledger.models import Model
 
 END = date(2025, 12, 31)
 NOW = datetime(2026, 1, 1, 6, tzinfo=UTC)
-TRAIN_TO, TEST = date(2025, 10, 15), (date(2025, 11, 1), date(2025, 11, 15), date(2025, 12, 1))
+TRAIN_TO, TEST = date(2025, 10, 15), (date(2025, 11, 1), date(2025, 12, 1))
 ISSUE = """
 description = "Service is lost because payments fail."
 gap_days = 1
@@ -35,7 +35,7 @@ event = "billing.service_lost"
 def lived(live, failing_company, billing_file):
     """A year of a made company in the lake, and one issue."""
     billing_file(live)
-    live.write("billing", failing_company(customers=900))
+    live.write("billing", failing_company(customers=600))
     live.close()
     live.issue("cut_off", ISSUE)
     return live.settings
