@@ -37,7 +37,7 @@ def main() -> None:
     ask.add_argument("--seeds", type=int, default=3)
     ask.add_argument("--customers", type=int, default=20_000, help="of the made company")
     ask.add_argument("--rows", type=int, default=ROWS, help="to train on in the part speed; as many are scored, a million at most")
-    ask.add_argument("--data", type=Path, default=Path(os.environ.get("BEFOREHAND_DATA", "../shared/data")))
+    ask.add_argument("--data", type=Path, default=Path(os.environ.get("BEFOREHAND_DATA", Path(__file__).parents[1].parent / "shared" / "data")))
     asked = ask.parse_args()
     size = {"simulator": {"customers": asked.customers}, "unlabelled": {"customers": asked.customers},
             "speed": {"rows": asked.rows, "scored": min(asked.rows, SCORED)}}  # fmt: skip

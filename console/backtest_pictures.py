@@ -26,11 +26,11 @@ def precision_recall(done: Backtested, found: dict[str, Any]) -> tuple[str, Tabl
     dash = alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 3]][: len(names)])
     across = alt.X("recall:Q", title="recall: of those struck, %", scale=alt.Scale(domain=[0, 100]))
     up = alt.Y("precision:Q", title="precision: of those named, %", scale=alt.Scale(domain=[0, 100]))
+    key = alt.Legend(title=None, orient="top", columns=1, labelLimit=260, labelColor=INK, labelFontSize=11, symbolSize=400)
     lines = _of(drawn).mark_line(strokeWidth=2).encode(
-        x=across, y=up, color=alt.Color("name:N", scale=of, legend=None),
-        strokeDash=alt.StrokeDash("name:N", scale=dash, legend=alt.Legend(title=None, orient="top", columns=1, labelLimit=260)))  # fmt: skip
+        x=across, y=up, color=alt.Color("name:N", scale=of, legend=key), strokeDash=alt.StrokeDash("name:N", scale=dash, legend=key))
     rate = _of(base).mark_rule(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(y=up)
-    said = _of([{**base[0], "recall": 100, "said": "everybody alike"}]).mark_text(color=INK, align="right", dy=-6).encode(
+    said = _of([{**base[0], "recall": 1, "said": "everybody alike"}]).mark_text(color=INK, align="left", dy=8).encode(
         x=across, y=up, text="said:N")  # fmt: skip
     at = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90)
     table = [[f"{share} %", *(f"{_at(rows.struck, rows.scores[name], share / 100):.1%}" for name in names)] for share in at]
@@ -49,7 +49,7 @@ def calibration(done: Backtested) -> tuple[str, Table]:
     up = alt.Y("came:Q", title="came, %", scale=alt.Scale(domain=[0, top]))
     layers = [
         _of([{"said": 0, "came": 0}, {"said": top, "came": top}]).mark_line(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(x=across, y=up),
-        _of(points).mark_rule(color=ACCENT, strokeWidth=3, opacity=0.5).encode(x=across, y=alt.Y("low:Q", title="came, %"), y2="high:Q"),
+        _of(points).mark_rule(color=ACCENT, strokeWidth=5, opacity=0.45).encode(x=across, y=alt.Y("low:Q", title="came, %"), y2="high:Q"),
         _of(points).mark_circle(color=ACCENT, size=60, opacity=1).encode(x=across, y=up),
     ]
     table = [[f"{point['said']:.1f} %", f"{point['came']:.1f} %", f"{point['low']:.1f} to {point['high']:.1f} %", f"{point['n']:,}"]
@@ -66,10 +66,10 @@ def lead_time(done: Backtested) -> tuple[str, Table]:
     step = max(1, round(last / 14))
     edges = np.arange(0, last + step, step)
     counts, _ = np.histogram(leads, edges)
-    bars = [{"from": int(a), "to": int(b), "flags": int(n)} for a, b, n in zip(edges, edges[1:], counts, strict=False)]
+    bars = [{"from": int(a), "to": int(b), "flags": int(n), "none": 0} for a, b, n in zip(edges, edges[1:], counts, strict=False)]
     drawn = _of(bars).mark_bar(color=ACCENT, opacity=0.85).encode(
         x=alt.X("from:Q", title="days before the trouble", scale=alt.Scale(domain=[0, int(edges[-1])])), x2="to:Q",
-        y=alt.Y("flags:Q", title="flags that came true"))  # fmt: skip
+        y=alt.Y("flags:Q", title="flags that came true"), y2="none:Q")  # fmt: skip
     middle = [{"median": float(np.median(leads)), "said": "median"}] if len(leads) else []
     layers = [drawn]
     if middle:

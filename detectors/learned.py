@@ -1,15 +1,16 @@
 """Histogram gradient boosting learned from what happened, tuned on rolling origins, calibrated where nobody had learned."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from detectors import boosted
 from detectors.boosted import Boosted, Shape
 from detectors.detector import Detector, Examples, Numbers, Probabilities
 from detectors.issue import Issue
-from detectors.tuning import choose
+from detectors.tuning import SHAPES, choose
 
 FIXED = {"max_bins": 127, "early_stopping": False, "categorical_features": None, "random_state": 0}
 
@@ -42,13 +43,19 @@ class HistGrower:
 
 
 class Learned(Detector):
-    """The kind of detector that learns; it flags nobody until enough trouble was seen."""
+    """The kind of detector that learns; it flags nobody until enough trouble was seen.
+
+    `tries`: how many shapes of trees are tried; 1 takes the first, untried.
+    """
 
     name = "learned"
 
+    def __init__(self, tries: Annotated[int, Field(ge=1, le=len(SHAPES))] = len(SHAPES)):  # noqa: D107
+        self.tries = tries
+
     def fit(self, issue: Issue, train: Examples, calibrate: Examples) -> Boosted:
         """Choose how trees are grown on the days of `train`, grow them on all days, calibrate on those of `calibrate`."""
-        return boosted.fit(GROWER, choose(GROWER, train), train, calibrate)
+        return boosted.fit(GROWER, choose(GROWER, train, SHAPES[: self.tries]), train, calibrate)
 
     def restore(self, features: tuple[str, ...], parts: dict[str, Any]) -> Boosted:
         """Return the model of stored parts."""

@@ -1,15 +1,16 @@
 """LightGBM's trees behind the same contract as `learned`: quicker to score, kept as LightGBM's own text."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from detectors import boosted
 from detectors.boosted import Boosted, Shape
 from detectors.detector import Detector, Examples, Numbers, Probabilities
 from detectors.issue import Issue
-from detectors.tuning import choose
+from detectors.tuning import SHAPES, choose
 
 FIXED = {"objective": "binary", "verbose": -1, "num_threads": 1, "deterministic": True, "force_col_wise": True,
          "max_bin": 127, "seed": 0}  # fmt: skip
@@ -45,13 +46,19 @@ class LightGrower:
 
 
 class LightGBM(Detector):
-    """The kind of detector that learns with LightGBM; it flags nobody until enough trouble was seen."""
+    """The kind of detector that learns with LightGBM; it flags nobody until enough trouble was seen.
+
+    `tries`: how many shapes of trees are tried; 1 takes the first, untried.
+    """
 
     name = "lightgbm"
 
+    def __init__(self, tries: Annotated[int, Field(ge=1, le=len(SHAPES))] = len(SHAPES)):  # noqa: D107
+        self.tries = tries
+
     def fit(self, issue: Issue, train: Examples, calibrate: Examples) -> Boosted:
         """Choose how trees are grown on the days of `train`, grow them on all days, calibrate on those of `calibrate`."""
-        return boosted.fit(GROWER, choose(GROWER, train), train, calibrate)
+        return boosted.fit(GROWER, choose(GROWER, train, SHAPES[: self.tries]), train, calibrate)
 
     def restore(self, features: tuple[str, ...], parts: dict[str, Any]) -> Boosted:
         """Return the model of stored parts."""

@@ -25,6 +25,7 @@ from detectors.detector import Detector, Probabilities, numbers_of, unit_code
 from detectors.examples import at_risk
 from detectors.intervened import contact_units, shared_units
 from detectors.issue import Issue, load_issues
+from detectors.over_represented import over_represented, said
 from detectors.threshold import Level, lowest, worth
 from detectors.trouble import strikes
 from detectors.watching import check_features, kinds_of, with_signs
@@ -102,7 +103,7 @@ def flag_issue(scoring: Scoring, issue: Issue) -> int:
     new = copy_once(scoring.session, Flag, columns, (list(f.values()) for f in flags),
                     key=["customer_id", "issue", "day"]) if flags else 0  # fmt: skip
     if new:
-        _form_cohort(scoring, issue, ready, chosen)
+        _form_cohort(scoring, issue, ready, chosen, seen)
     return new
 
 
@@ -226,7 +227,7 @@ def _told(scoring: Scoring, issue: Issue, ready: Ready, seen: Seen, places: np.n
     return found
 
 
-def _form_cohort(scoring: Scoring, issue: Issue, ready: Sequence[Ready], chosen: Chosen) -> None:
+def _form_cohort(scoring: Scoring, issue: Issue, ready: Sequence[Ready], chosen: Chosen, seen: Seen) -> None:
     """Write the day's cohort, waiting for review, with the levels it was cut at and what it is expected to be worth.
 
     How many will be struck is the mean of their probabilities; unknown where a detector does not know how often it is right.
@@ -236,5 +237,7 @@ def _form_cohort(scoring: Scoring, issue: Issue, ready: Sequence[Ready], chosen:
     row = {"issue": issue.name, "day": scoring.day, "size": len(chosen.places),
            "expected_precision": round(float(chosen.probability.mean()), 6) if known else None,
            "thresholds": levels, "expected_worth": worth(issue, chosen.probability) if known else None,
+           "over_represented": [{**trait.as_dict(), "said": said(trait, scoring.frozen.features)} for trait in
+                                over_represented(seen.rows, chosen.places, scoring.frozen.features)],
            "state": "waiting", "replay": scoring.replay, "created_at": scoring.now, "trimmed": []}  # fmt: skip
     add_once(scoring.session, Cohort, [row], key=["issue", "day"])

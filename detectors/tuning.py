@@ -38,11 +38,11 @@ def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) 
     """Return the shape with the least mean log loss on the folds it was tried on; the first one where none can be tried."""
     losses: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
     left = list(losses)
-    for number, fold in enumerate(folds(known)):
+    for number, fold in enumerate(folds(known) if len(shapes) > 1 else ()):
         found = in_threads(partial(_loss, grower, fold, [shapes[n] for n in left]), len(left))
         for place, loss in zip(left, found, strict=True):
             losses[place].append(loss)
-        left = sorted(left, key=lambda n: float(np.mean(losses[n])))[: max(2, len(shapes) // 2 ** (number + 1))]
+        left = sorted(left, key=lambda n: float(np.mean(losses[n])))[: max(min(2, len(left)), len(shapes) // 2 ** (number + 1))]
     return shapes[left[0]]
 
 

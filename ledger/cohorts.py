@@ -22,6 +22,7 @@ class Cohort(Base):
     expected_precision: Mapped[float | None]                   # None where nobody knows how often its detector is right
     thresholds: Mapped[dict[str, Any]] = mapped_column(default=dict)  # detector -> flag_at, set_by (capacity, money, base rate)
     expected_worth: Mapped[float | None]                       # of telling all of them, in the company's currency
+    over_represented: Mapped[list[Any]] = mapped_column(default=list)  # traits that stand out, each with a sentence
     state: Mapped[str] = mapped_column(default="waiting")
     trimmed: Mapped[list[Any]] = mapped_column(default=list)   # flag ids taken out before the draw
     decided_by: Mapped[str | None]                             # a person, or "within limits"

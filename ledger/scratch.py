@@ -28,7 +28,7 @@ def scratch(settings: Settings) -> Iterator[str]:
     """
     engine, stated, name = database.engine(settings), os.environ.get("DATABASE_URL"), f"scratch_{uuid4().hex[:12]}"
     address = make_url(database.database_url(settings))
-    options = f"{address.query.get('options', '')} -csearch_path={name},public".strip()
+    options = f"{address.query.get('options', '')} -csearch_path={name},{sa.inspect(engine).default_schema_name}".strip()
     url = address.update_query_dict({"options": options}).render_as_string(hide_password=False)
     _make(engine, name)
     os.environ["DATABASE_URL"] = url
@@ -45,12 +45,13 @@ def scratch(settings: Settings) -> Iterator[str]:
 
 
 def _make(engine: sa.Engine, name: str) -> None:
-    there = set(sa.inspect(engine).get_table_names())
+    known = sa.inspect(engine)
+    there, home = set(known.get_table_names()), known.default_schema_name
     try:
         with engine.begin() as connection:
             connection.execute(sa.text(f"CREATE SCHEMA {name}"))
             for table in (table for table in WRITTEN if table in there):
-                connection.execute(sa.text(f"CREATE TABLE {name}.{table} (LIKE public.{table} INCLUDING ALL)"))
+                connection.execute(sa.text(f"CREATE TABLE {name}.{table} (LIKE {home}.{table} INCLUDING ALL)"))
     except ProgrammingError as error:
         raise LedgerError(f"backtest: the ledger's role may not create a schema: {str(error.orig).strip()}. "
                           "GRANT CREATE ON DATABASE to it.") from error

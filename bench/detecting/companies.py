@@ -29,9 +29,9 @@ website        = "https://shop.example"
 root = "var"
 
 [training]
-every_days   = 14
-cutoffs      = 8
-calibrate_on = 2
+every_days   = 7
+cutoffs      = 10
+calibrate_on = 4
 '''
 CLICKS = '''role        = "telemetry"
 path        = "clicks.csv"
@@ -101,7 +101,7 @@ def ravenstack(data: Path, seeds: int) -> Part:
 
 
 def clickstream(data: Path, seeds: int) -> Part:
-    """Foresee a support chat in the next 28 days: trained as of 20 April 2024, flagged every week until the end of May."""
+    """Foresee a support chat in the next 28 days: trained as of 5 May 2024, flagged every week of May."""
 
     def prepare(folder: Path) -> None:
         for kind in ("sources", "issues"):
@@ -113,8 +113,8 @@ def clickstream(data: Path, seeds: int) -> Part:
         text = CLICKS.replace('"clicks.csv"', f'"{(folder / "clicks.csv").resolve()}"')
         (folder / "sources" / "clicks.toml").write_text(text)
 
-    test = tuple(date(2024, 4, 22) + timedelta(weeks=n) for n in range(6))
-    return _tested("clickstream", data, prepare, (date(2024, 1, 1), date(2024, 6, 30)), "chat", date(2024, 4, 21), test)
+    test = tuple(date(2024, 5, 6) + timedelta(weeks=n) for n in range(4))
+    return _tested("clickstream", data, prepare, (date(2024, 1, 1), date(2024, 6, 30)), "chat", date(2024, 5, 5), test)
 
 
 def _tested(

@@ -19,6 +19,12 @@ def judge_runs(part: Part, runs: Runs) -> None:
     names = [name for name in runs[0]["scores"] if all(name in run["scores"] for run in runs)]
     means = {name: _mean(runs, name, average_precision) for name in names}
     areas = {name: _mean(runs, name, area_under_curve) for name in names}
+    if OURS not in names:
+        part.rows = [[part.name, name, f"{means[name]:.4f}", f"{areas[name]:.4f}", ""] for name in names]
+        part.rows.append([part.name, "this detector", "none", "none", f"not trained: {', '.join(runs[0]['states'])}"])
+        part.facts = {"ap": None, "ap_lightgbm_tuned": _r(means.get(TUNED)), "ap_best_simple": _r(max(means[n] for n in names if n in SIMPLE)),
+                      "auc": None, "calibration_slope": None, "oe_flagged": None}  # fmt: skip
+        return
     for name in names:
         gap = "" if name == OURS else span(means[OURS] - means[name], *between(_differences(runs, name)))
         part.rows.append([part.name, name, f"{means[name]:.4f}", f"{areas[name]:.4f}", gap])
@@ -49,7 +55,8 @@ def run_of(found: Any) -> dict[str, Any]:
     """Return a run for a backtest: its rows and the level its detector flagged from, None where it flags nobody."""
     states = {fact["state"] for fact in found.trained}
     level = found.flag_at if states & {"champion", "challenger"} else None
-    return {"struck": found.rows.struck, "unit": found.rows.unit, "scores": found.rows.scores, "flag_at": level}
+    return {"states": sorted(states), "struck": found.rows.struck, "unit": found.rows.unit, "scores": found.rows.scores,
+            "flag_at": level}  # fmt: skip
 
 
 def _mean(runs: Runs, name: str, statistic: Any) -> float:

@@ -109,3 +109,11 @@ def test_a_shape_that_learns_better_is_chosen(grower, examples):
     hopeless = boosted.Shape(rounds=1, learning_rate=0.001, leaves=2, least_rows=1000, columns=0.5)
 
     assert choose(grower, examples(), (hopeless, SHAPE)) == SHAPE
+
+
+def test_one_try_takes_the_first_shape_untried(examples):
+    class Untouched:
+        def grow(self, *given):
+            raise AssertionError("nothing is to be tried")
+
+    assert choose(Untouched(), examples(), SHAPES[:1]) == SHAPES[0]
