@@ -49,8 +49,8 @@ def test_modes_are_listed_with_what_holds_them_back_and_raised_by_name(call):
 
 
 def test_a_wrong_issue_or_mode_names_the_nearest(call):
-    assert call("mode", "fee_shok") == (2, "beforehand: mode: playbook 'fee_shok' does not exist. Did you mean 'fee_shock'? "
-                                           "Known: fee_shock, payment_failing.\n")  # fmt: skip
+    said = "mode: playbook 'fee_shok' does not exist. Did you mean 'fee_shock'? Known: fee_shock, payment_failing."
+    assert call("mode", "fee_shok") == (2, f"beforehand: {said}\n")
     assert "mode 'lve' does not exist. Did you mean 'live'?" in call("mode", "fee_shock", "lve", "--as", "Mia")[1]
 
 
