@@ -3,9 +3,11 @@
 The order never changes: the gate's word on every flag stands before any arm is drawn, the arm is written before any message.
 """
 
+import gc
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date, datetime
 
 from sqlalchemy import func, select, text, update
@@ -49,7 +51,7 @@ def plan_day(*, day: date | str, now: datetime, settings: Settings | None = None
     """Plan the approved cohorts of `day`, and older ones approved since; return how many messages of each state are new."""
     settings = settings or current()
     day = as_day(day)
-    with sessions(settings).begin() as session:
+    with sessions(settings).begin() as session, _uncollected():
         counts = _plan(session, settings, last=day, now=now)
         mark_done(session, day, "plan", now=now, counts=counts)
     return counts
@@ -58,8 +60,20 @@ def plan_day(*, day: date | str, now: datetime, settings: Settings | None = None
 def plan_approved(*, now: datetime, settings: Settings | None = None) -> dict[str, int]:
     """Plan every approved cohort that is not planned yet; return how many messages of each state are new."""
     settings = settings or current()
-    with sessions(settings).begin() as session:
+    with sessions(settings).begin() as session, _uncollected():
         return _plan(session, settings, last=now.date(), now=now)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Keep the garbage collector from walking a day's decisions again and again: none of them is part of a cycle."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _plan(session: Session, settings: Settings, *, last: date, now: datetime) -> dict[str, int]:
