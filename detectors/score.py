@@ -171,9 +171,10 @@ def _probability(scoring: Scoring, ready: Ready, seen: Seen) -> Probabilities:
 
 
 def _flagged_or_resting(scoring: Scoring, issue: Issue) -> list[str]:
-    """Return customers with an open flag of the issue, or with one that expired or was taken out less than an episode ago."""
+    """Return customers with an open flag of the issue, or with one that expired, was over or was taken out less than an
+    episode ago."""
     rested = scoring.day - timedelta(days=issue.rest_days)
-    resting = Flag.state.in_(("expired", "trimmed")) & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
+    resting = Flag.state.in_(("expired", "over", "trimmed")) & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
     here = (Flag.issue == issue.name, or_(Flag.state == "open", resting & (Flag.replay == scoring.replay)))
     return list(scoring.session.scalars(select(Flag.customer_id).where(*here)))
 
