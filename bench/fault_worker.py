@@ -12,19 +12,21 @@ from typing import Any
 
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, configure_mappers
 
 import outreach.claim
 from core import clock
 from core.errors import LedgerError
 from core.settings import Settings, load_settings
 from ledger import messages
-from ledger.database import sessions
+from ledger.database import head, sessions
 from ledger.messages import WAITING, Message
 from outreach.plan import plan_day
 from outreach.send import send_due
 
 PAUSE_S = 0.02
+head()                # what every process would work out for itself is worked out once, before they are forked
+configure_mappers()
 
 
 @dataclass(frozen=True)
