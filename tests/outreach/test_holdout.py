@@ -14,6 +14,7 @@ from ledger.customers import Customer
 from ledger.flags import Flag
 from ledger.measures import Measure
 from ledger.messages import Message
+from ledger.shares import set_share
 from outreach.holdout import draw, is_held_out
 from outreach.plan import plan_day
 from tests.outreach.house import DAY, NOW
@@ -184,3 +185,48 @@ def test_others_may_ask_whether_a_unit_is_held_out(house):
                      for day in (DAY, date(2027, 9, 29), date(2027, 9, 30))}  # fmt: skip
         assert list(asked.values()) == [arm == "hold_out", arm == "hold_out", False]
     assert house.count(Message) == 30
+
+
+def test_the_ledgers_share_counts_for_new_draws_from_its_day_on(house):
+    with house.open.begin() as session:
+        set_share(session, issue="payment_failing", share=0.02, from_day=DAY + timedelta(days=20), reason="proven", now=NOW)
+    before = house.crowd(30)
+    plan(house)
+    house.change(Flag, {}, state="over")
+    new = [f"n{n:05d}" for n in range(30)]
+    house.customers(*new)
+    later = timedelta(days=20)
+    house.flags(*before, *new, day=DAY + later)
+    plan(house, later)
+
+    assert {each.share for each in house.assignments() if each.unit_id in before} == {0.5}
+    assert {each.share for each in house.assignments() if each.unit_id in new} == {0.02}
+    assert house.count(Assignment) == 60
+
+
+def test_nobody_is_held_out_where_nobody_may_be_whatever_the_ledgers_share(house):
+    house.playbook(holdout=0, more="never_hold_out = true")
+    with house.open.begin() as session:
+        set_share(session, issue="payment_failing", share=0.5, from_day=DAY, reason="by mistake", now=NOW)
+    house.crowd(20)
+    plan(house)
+
+    assert house.states() == {"planned": 20}
+
+
+def test_of_merged_units_the_earliest_arm_that_is_still_frozen_counts_not_a_newer_draw(house):
+    """One was drawn, thawed and drawn again; the other was drawn between the two and is frozen still."""
+    house.configure("[outreach]\ncontact_unit = 'account'")
+    house.customers("old", "middle", unit_id="household")
+    draws = [("old", 0, "contact", DAY - timedelta(days=700)), ("middle", 0, "hold_out", DAY - timedelta(days=300)),
+             ("old", 1, "contact", DAY - timedelta(days=100))]  # fmt: skip
+    for unit, epoch, arm, on in draws:
+        house.add(Assignment(scope="payment_failing", unit_id=unit, epoch=epoch, arm=arm, share=0.5, customer_id=unit, flag_id=None,
+                             playbook_version="v", mode="live", assigned_at=NOW - (DAY - on), assigned_on=on,
+                             frozen_until=on + timedelta(days=548)))  # fmt: skip
+
+    def is_out(days):
+        with house.open() as session:
+            return is_held_out(session, "household", issue="payment_failing", day=DAY + timedelta(days=days), settings=house.settings)
+
+    assert [is_out(days) for days in (-250, 0, 247, 249)] == [False, True, True, False]

@@ -7,12 +7,13 @@ from sqlalchemy import delete
 
 from core.errors import LedgerError
 from ledger.assignments import Assignment
+from ledger.brakes import open_brakes
 from ledger.cohorts import Cohort
 from ledger.flags import Flag
 from ledger.messages import Message
 from ledger.verdicts import Verdict
 from outreach.plan import plan_day
-from outreach.reconcile import PARTS, reconcile, reconcile_all
+from outreach.reconcile import PARTS, by_arm, reconcile, reconcile_all
 from outreach.send import send_due
 from tests.outreach.house import DAY, NOW
 
@@ -39,7 +40,7 @@ def test_what_was_flagged_is_all_accounted_for(sent):
     today = reconcile(sent.settings, issue="payment_failing", day=DAY).row(0, named=True)
     assert today["sent"] == sent.states()["accepted"]
     assert today["held_out"] == sent.states()["held_out"]
-    assert reconcile_all(settings=sent.settings) == 5
+    assert reconcile_all(now=NOW, settings=sent.settings) == 5
 
 
 def test_the_flags_of_an_empty_ledger_reconcile(house):
@@ -96,3 +97,26 @@ def test_a_mismatch_stops_sending(house):
     with pytest.raises(LedgerError, match="does not reconcile.*Nothing more is sent"):
         send_due(now=NOW, settings=house.settings)
     assert not house.mailbox()
+
+
+def test_a_mismatch_pulls_the_issues_brake_and_no_others(sent):
+    tamper, _ = TAMPERING["a message is lost"]
+    tamper(sent)
+    with pytest.raises(LedgerError):
+        reconcile_all(now=NOW, settings=sent.settings)
+    with pytest.raises(LedgerError):
+        reconcile_all(now=NOW, settings=sent.settings)
+    with sent.open() as session:
+        (brake,) = open_brakes(session)
+
+    assert (brake.issue, brake.kind) == ("payment_failing", "mismatch")
+    assert "flagged 40, accounted for 39" in brake.reason
+
+
+def test_every_unit_is_accounted_for_by_issue_and_arm(sent):
+    with sent.open() as session:
+        contact, hold_out = by_arm(session, issue="payment_failing")
+
+    assert (contact["arm"], contact["units"], contact["sent"]) == ("contact", sent.states()["accepted"], sent.states()["accepted"])
+    assert (hold_out["arm"], hold_out["units"], hold_out["held_out"]) == ("hold_out", sent.states()["held_out"], sent.states()["held_out"])
+    assert hold_out["sent"] == contact["held_out"] == contact["without_message"] == 0
