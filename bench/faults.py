@@ -87,6 +87,7 @@ class FaultRun:
 
     def __post_init__(self) -> None:
         """Start the process that forks the others: it has everything imported and nothing open."""
+        os.environ[fault_worker.WARM] = str(self.settings.folder)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
         self.now = self.orders.clock.reader()

@@ -7,6 +7,7 @@ import os
 
 from airflow.sdk import Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import mask_secret
 
 # connection id -> environment variable -> the connection's part
 KNOWN = {
@@ -17,7 +18,7 @@ KNOWN = {
 
 
 def hand_over() -> None:
-    """Set what the channels need from the connections that exist; Airflow masks the values in its logs."""
+    """Set what the channels need from the connections that exist, and have Airflow mask it in its logs."""
     for named, variables in KNOWN.items():
         missing = {name: part for name, part in variables.items() if not os.environ.get(name)}
         if not missing:
@@ -26,7 +27,10 @@ def hand_over() -> None:
             connection = Connection.get(named)
         except AirflowNotFoundException:
             continue
-        os.environ.update({name: value for name, part in missing.items() if (value := getattr(connection, part))})
+        found = {name: value for name, part in missing.items() if (value := getattr(connection, part))}
+        for value in found.values():
+            mask_secret(value)
+        os.environ.update(found)
 
 
 def send_due() -> dict:
