@@ -143,6 +143,15 @@ class Events(Strict):
     complaints_at_least: int = Field(default=3, ge=1)        # fewer say nothing, whatever their share
 
 
+class Domain(Strict):
+    """What the doctor looks for in DNS, so that mailbox providers can tell that our mail is ours."""
+
+    dkim_selectors: tuple[str, ...] = ()                      # as the provider shows them: s1, s2
+    signing_domain: str | None = None                         # of the DKIM signature (d=); the From domain when not stated
+    return_path: str | None = None                            # the domain bounces go to; the From domain when not stated
+    name_server: str | None = None                            # host:port to ask instead of this machine's own
+
+
 class Outreach(Strict):
     """Limits of every send, whatever the playbook."""
 
@@ -173,6 +182,7 @@ class Outreach(Strict):
     smtp: Smtp = Smtp()
     webhook: Webhook = Webhook()
     events: Events = Events()
+    domain: Domain = Domain()
 
 
 class Loyalty(Strict):
