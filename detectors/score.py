@@ -175,9 +175,9 @@ def _choose(scoring: Scoring, issue: Issue, ready: Ready, rows: pl.DataFrame) ->
 
 
 def _flagged_or_resting(scoring: Scoring, issue: Issue) -> list[str]:
-    """Return customers with an open flag of the issue, or with one that expired less than an episode ago."""
+    """Return customers with an open flag of the issue, or with one that expired or was over less than an episode ago."""
     rested = scoring.day - timedelta(days=issue.rest_days)
-    resting = (Flag.state == "expired") & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
+    resting = Flag.state.in_(("expired", "over")) & (Flag.closed_on > rested) & (Flag.closed_on <= scoring.day)
     here = (Flag.issue == issue.name, or_(Flag.state == "open", resting & (Flag.replay == scoring.replay)))
     return list(scoring.session.scalars(select(Flag.customer_id).where(*here)))
 

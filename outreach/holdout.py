@@ -59,6 +59,7 @@ def assign(
 
     The caller holds the planner's lock, so that nobody draws beside it.
     """
+    until = add_months(day, settings.outreach.frozen_months)
     held = standing(session, {(wish.scope, wish.unit_id) for wish in wishes}, settings=settings, day=day)
     new: dict[tuple[str, str], Sequence[Any]] = {}
     arms: dict[tuple[str, str], str] = {}
@@ -66,7 +67,7 @@ def assign(
         slot = (wish.scope, wish.unit_id)
         drawn = held.get(slot)
         if drawn is None or drawn.frozen_until <= day:
-            held[slot] = drawn = _draw(wish, 0 if drawn is None else drawn.epoch + 1, settings, day)
+            held[slot] = drawn = _draw(wish, 0 if drawn is None else drawn.epoch + 1, settings, until)
             new[slot] = (*slot, drawn.epoch, drawn.arm, wish.share, wish.customer_id, wish.flag_id, wish.playbook_version,
                          wish.mode, now, day, drawn.frozen_until)  # fmt: skip
         arms[slot] = drawn.arm
@@ -105,9 +106,9 @@ def held_out_from(
             if drawn.arm == HOLD_OUT and day < drawn.frozen_until}  # fmt: skip
 
 
-def _draw(wish: Wish, epoch: int, settings: Settings, day: date) -> Drawn:
+def _draw(wish: Wish, epoch: int, settings: Settings, until: date) -> Drawn:
     below = draw(settings.outreach.assignment_salt, wish.scope, epoch, wish.unit_id) < wish.share
-    return Drawn(HOLD_OUT if below else CONTACT, epoch, add_months(day, settings.outreach.frozen_months))
+    return Drawn(HOLD_OUT if below else CONTACT, epoch, until)
 
 
 ASKED = """asked AS (

@@ -1,13 +1,12 @@
 """Plan: gate every approved flag, draw the arms, and write what would be done and said, and when; again adds nothing.
 
-The order never changes: the gate's word on every flag is written before any arm is drawn, the arm before any message.
+The order never changes: the gate's word on every flag stands before any arm is drawn, the arm is written before any message.
 """
 
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import func, select, text, update
 from sqlalchemy.orm import Session
@@ -19,8 +18,7 @@ from ledger.bulk import copy_once
 from ledger.cohorts import Cohort
 from ledger.database import sessions
 from ledger.days import mark_done
-from ledger.messages import Message, State
-from ledger.verdicts import Verdict
+from ledger.messages import State
 from outreach.arms import Draw
 from outreach.brake import pull_by_size
 from outreach.channel import channel
@@ -32,9 +30,9 @@ from outreach.later import plan_later
 from outreach.modes import in_force
 from outreach.pilots import Pilots
 from outreach.playbook import Playbook, load_playbooks
+from outreach.record import write_verdicts_and_messages
 
 NOTICE = "notice"
-SILENT = "silent"
 PLANNER_LOCK = 0x706C616E  # any number nobody else uses: "plan"
 COLUMNS = ("key", "flag_id", "kind", "issue", "playbook_version", "customer_id", "unit_id", "channel", "day", "state",
            "reasons", "planned_at", "due_at", "fence")  # fmt: skip
@@ -77,10 +75,9 @@ def _plan(session: Session, settings: Settings, *, last: date, now: datetime) ->
     braked = facts.braked | pull_by_size(session, cohorts, settings, now=now)
     cohorts = [cohort for cohort in cohorts if cohort.issue not in braked]
     decisions = _judge(session, [c for c in candidates if c.issue not in braked], facts)
-    _write_verdicts(session, decisions, now)
     Draw(session, facts).arms_of(decisions)
-    acted = copy_once(session, Action, *fixes(decisions, facts), key=("key",))
-    copy_once(session, Message, COLUMNS, [_row(each, facts) for each in decisions], key=("flag_id", "kind"))
+    acted = copy_once(session, Action, *fixes(decisions, facts), key=("key",)) if facts.acting else 0
+    write_verdicts_and_messages(session, decisions, facts)
     _close(session, cohorts, now)
     later = plan_later(session, playbooks, settings=settings, now=now)
     states = Counter(str(each.state) for each in decisions)
@@ -105,7 +102,7 @@ def _candidates(session: Session, cohorts: Sequence[Cohort]) -> list[Candidate]:
         return []
     values = {"issues": [c.issue for c in cohorts], "days": [c.day for c in cohorts]}
     trimmed = {flag for cohort in cohorts for flag in cohort.trimmed}
-    return [Candidate(*row) for row in session.execute(CANDIDATES, values) if row[0] not in trimmed]
+    return [Candidate(*row) for row in session.execute(CANDIDATES, values).all() if row[0] not in trimmed]
 
 
 def _judge(session: Session, candidates: list[Candidate], facts: Facts) -> list[Decision]:
@@ -114,6 +111,7 @@ def _judge(session: Session, candidates: list[Candidate], facts: Facts) -> list[
     candidates.sort(key=lambda each: -facts.playbooks[each.issue].priority)  # a stable sort: the pressing ones stay first
     decisions = []
     for candidate in candidates:
+        candidate.channel = channel_for(candidate, facts)
         refused = refusals(candidate, facts)
         playbook = facts.playbooks[candidate.issue]
         outside = [] if refused else pilots.outside(candidate, playbook)
@@ -131,22 +129,6 @@ def _fate(playbook: Playbook, refused: list[str], outside: list[str]) -> State:
     if refused:
         return State.SUPPRESSED
     return State.SHADOW if outside or playbook.mode == "shadow" else State.PLANNED
-
-
-def _write_verdicts(session: Session, decisions: Sequence[Decision], now: datetime) -> None:
-    rows = ((each.candidate.flag_id, not each.refused, each.refused, each.moved, now) for each in decisions)
-    copy_once(session, Verdict, ("flag_id", "passed", "reasons", "moved", "judged_at"), rows, key=("flag_id",))
-
-
-def _row(each: Decision, facts: Facts) -> tuple[Any, ...]:
-    """Return the ledger's row of a message; what is put right silently is written down as not said."""
-    c, playbook = each.candidate, facts.playbooks[each.candidate.issue]
-    key = message_key(facts.settings, issue=c.issue, customer_id=c.customer_id, day=c.day, kind=c.kind)
-    state, reasons = each.state, each.reasons
-    if state == State.PLANNED and playbook.silent:
-        state, reasons = State.SUPPRESSED, [SILENT]
-    return (key, c.flag_id, c.kind, c.issue, playbook.version, c.customer_id, c.unit_id, channel_for(c, facts), c.day,
-            str(state), reasons, facts.now, each.due_at, 0)  # fmt: skip
 
 
 def _check_channels(playbooks: Mapping[str, Playbook], settings: Settings) -> None:

@@ -19,6 +19,8 @@ from outreach.playbook import Playbook, load_playbooks
 from outreach.skeleton import TEMPLATES
 
 FOLDER = "shadow"
+HAPPENED = {"open": "nothing yet", "struck": "the trouble came", "over": "it was over by itself", "expired": "it did not come",
+            "rejected": "a person said no"}  # fmt: skip
 SHOWN = 200  # customers listed of each playbook; the ledger holds them all
 
 
@@ -38,7 +40,7 @@ def write_page(settings: Settings, day: date | str | None = None) -> UPath:
     with sessions(settings).begin() as session:
         chosen = as_day(day) if day is not None else _newest(session)
         silent = _silent(session, settings, chosen) if chosen else []
-    context = {"company": settings.company, "day": chosen, "silent": silent, "shown": SHOWN,
+    context = {"company": settings.company, "day": chosen, "silent": silent, "shown": SHOWN, "happened": HAPPENED,
                "total": sum(len(each.messages) for each in silent)}  # fmt: skip
     path = settings.place(FOLDER) / f"{chosen.isoformat() if chosen else 'nothing-yet'}.html"
     path.write_text(TEMPLATES.get_template("shadow.html").render(context), encoding="utf-8")
@@ -82,7 +84,8 @@ def _masked(address: str | None) -> str:
 
 
 OF_DAY = text("""
-    SELECT m.issue, m.state, m.reasons AS refused, m.customer_id, m.due_at, f.probability, f.days_until, f.reasons, c.address
+    SELECT m.issue, m.state, m.reasons AS refused, m.customer_id, m.due_at, f.probability, f.days_until, f.reasons, c.address,
+           f.state AS became, f.closed_on
     FROM messages m JOIN flags f ON f.id = m.flag_id LEFT JOIN customers c ON c.customer_id = m.customer_id
     WHERE m.day = :day AND m.issue = ANY(:issues) AND m.state IN ('shadow', 'suppressed')
     ORDER BY m.issue, f.probability DESC, m.customer_id

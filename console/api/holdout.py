@@ -11,7 +11,7 @@ from core.errors import LedgerError
 from ledger.database import sessions
 from outreach.heldout import heldout
 
-ROUTER = APIRouter(prefix="/api", tags=["holdout"])
+ROUTER = APIRouter(tags=["holdout"])
 
 
 @ROUTER.get("/holdout/{customer}", dependencies=[needs("holdout:read")])

@@ -46,17 +46,24 @@ class Facts:
     by_customer: dict[str, list[Said]] = field(default_factory=dict)              # where the unit is not the customer
     by_address: dict[str, list[Said]] = field(default_factory=dict)
     acting: frozenset[str] = frozenset()                                          # issues with something to do
+    calling: frozenset[str] = frozenset()                                         # issues about which a person may call
+    written: dict[str, str] = field(default_factory=dict)                         # issue -> channel of what is written
+    rules: list[tuple[str, Any]] = field(default_factory=list)                    # those that may refuse anybody here
     opening: dict[tuple[str | None, str | None], tuple[datetime, str | None]] = field(default_factory=dict)
 
     def add(self, candidate: Candidate, due_at: datetime) -> None:
         """Count a message to this candidate."""
         said = (candidate.flag_id, candidate.kind, due_at)
-        for known, subject in self._places(candidate):
-            known.setdefault(subject, []).append(said)
+        self.by_unit.setdefault(candidate.unit_id, []).append(said)
+        if candidate.customer_id != candidate.unit_id:
+            self.by_customer.setdefault(candidate.customer_id, []).append(said)
+        if candidate.address:
+            self.by_address.setdefault(candidate.address, []).append(said)
 
     def remove(self, candidate: Candidate) -> None:
         """Count it no longer."""
-        for known, subject in self._places(candidate):
+        places = (self.by_unit, candidate.unit_id), (self.by_customer, candidate.customer_id), (self.by_address, candidate.address or "")
+        for known, subject in places:
             known[subject] = [each for each in known.get(subject, ()) if each[:2] != (candidate.flag_id, candidate.kind)]
 
     def others_of_unit(self, candidate: Candidate) -> list[datetime]:
@@ -73,13 +80,6 @@ class Facts:
         mine = (candidate.flag_id, candidate.kind)
         return [due for flag, kind, due in self.by_address.get(candidate.address or "", ()) if (flag, kind) != mine]
 
-    def _places(self, candidate: Candidate) -> Iterable[tuple[dict[str, list[Said]], str]]:
-        yield self.by_unit, candidate.unit_id
-        if candidate.customer_id != candidate.unit_id:
-            yield self.by_customer, candidate.customer_id
-        if candidate.address:
-            yield self.by_address, candidate.address
-
 
 def gather(
     session: Session, candidates: Sequence[Candidate], playbooks: Mapping[str, Playbook], *, settings: Settings,
@@ -91,6 +91,8 @@ def gather(
                   paused=settings.outreach.paused or any(brake.issue is None for brake in brakes),
                   braked=frozenset(brake.issue for brake in brakes if brake.issue))  # fmt: skip
     facts.acting = frozenset(issue for issue, playbook in playbooks.items() if playbook.action)
+    facts.calling = frozenset(issue for issue, playbook in playbooks.items() if playbook.person)
+    facts.written = {issue: playbook.channel or settings.outreach.channel for issue, playbook in playbooks.items()}
     if candidates:
         _read_suppressed(session, candidates, facts)
         facts.not_wanted = not_wanted(session, {candidate.customer_id for candidate in candidates})
@@ -136,12 +138,11 @@ def _read_actions_and_needs(session: Session, candidates: Sequence[Candidate], f
     flags = [c.flag_id for c in candidates if c.issue in facts.acting]
     if flags:
         facts.fixes = {flag: state for flag, state in session.execute(FIXES, {"flags": flags})}
-    calling = {issue for issue, playbook in facts.playbooks.items() if playbook.person}
-    customers = [c.customer_id for c in candidates if c.issue in calling]
+    customers = [c.customer_id for c in candidates if c.issue in facts.calling]
     if customers:
         for customer, kind in session.execute(NEEDS, {"customers": customers}):
             facts.needs.setdefault(customer, set()).add(kind)
-        asked = {"customers": customers, "issues": sorted(calling), "since": (facts.now - timedelta(days=365)).date()}
+        asked = {"customers": customers, "issues": sorted(facts.calling), "since": (facts.now - timedelta(days=365)).date()}
         facts.struck_before = {(customer, issue): n for customer, issue, n in session.execute(STRUCK, asked)}
 
 

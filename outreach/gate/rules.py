@@ -17,14 +17,17 @@ WAITS = frozenset({"paused", "brake"})  # what only stands in the way for now: t
 
 Rule = Callable[[Candidate, Facts], bool]
 RULES: dict[str, Rule] = {}
+AWAKE: dict[str, Callable[[Facts], object]] = {}  # what must be so for a rule to refuse anybody; the others always may
 STOPS_THE_FIX: set[str] = set()  # the reasons for which not even the action is done; the others are about the message
 
 
-def rule(*, stops_the_fix: bool) -> Callable[[Rule], Rule]:
-    """Register a rule; its name is the reason that is recorded when it refuses."""
+def rule(*, stops_the_fix: bool, awake: Callable[[Facts], object] | None = None) -> Callable[[Rule], Rule]:
+    """Register a rule; its name is the reason that is recorded when it refuses. Unless `awake`, it refuses nobody."""
 
     def register(refuses: Rule) -> Rule:
         RULES[refuses.__name__] = refuses
+        if awake is not None:
+            AWAKE[refuses.__name__] = awake
         if stops_the_fix:
             STOPS_THE_FIX.add(refuses.__name__)
         return refuses
@@ -45,13 +48,13 @@ def stale_score(candidate: Candidate, facts: Facts) -> bool:
     return old and candidate.kind == "notice"
 
 
-@rule(stops_the_fix=True)
+@rule(stops_the_fix=True, awake=lambda facts: facts.paused)
 def paused(candidate: Candidate, facts: Facts) -> bool:
     """Refuse everything while the kill switch is on, or a brake on everything."""
     return facts.paused
 
 
-@rule(stops_the_fix=True)
+@rule(stops_the_fix=True, awake=lambda facts: facts.braked)
 def brake(candidate: Candidate, facts: Facts) -> bool:
     """Refuse an issue whose brake was pulled: a cohort too large, bounces, complaints, harm, a broken model."""
     return candidate.issue in facts.braked
@@ -77,17 +80,16 @@ def no_consent(candidate: Candidate, facts: Facts) -> bool:
     return not candidate.consent
 
 
-@rule(stops_the_fix=False)
+@rule(stops_the_fix=False, awake=lambda facts: facts.suppressed)
 def suppressed(candidate: Candidate, facts: Facts) -> bool:
     """Refuse after an opt-out of everything or of this topic, a hard bounce or a complaint."""
-    if not facts.suppressed:
-        return False
     playbook = facts.playbooks.get(candidate.issue)
     topics = {"all", candidate.issue, playbook.subject_of_wish if playbook else candidate.issue}
     found = (each for subject in subjects(candidate) for each in facts.suppressed.get(subject, ()))
     return any(topic in topics and reason != "erased" for topic, reason in found)
 
 
+<<<<<<< HEAD
 @rule(stops_the_fix=False)
 def not_wanted_this_way(candidate: Candidate, facts: Facts) -> bool:
     """Refuse the channel by which a customer does not want to hear of this topic."""
@@ -99,10 +101,11 @@ def not_wanted_this_way(candidate: Candidate, facts: Facts) -> bool:
 
 
 @rule(stops_the_fix=True)
+=======
+@rule(stops_the_fix=True, awake=lambda facts: facts.suppressed)
+>>>>>>> outreach
 def erased(candidate: Candidate, facts: Facts) -> bool:
     """Refuse an erased customer who came back by an import; only a keyed hash of them is left."""
-    if not facts.suppressed:
-        return False
     return any(reason == "erased" for subject in subjects(candidate) for _, reason in facts.suppressed.get(subject, ()))
 
 
@@ -132,6 +135,8 @@ def unit_limit_28d(candidate: Candidate, facts: Facts) -> bool:
 def quiet_days(candidate: Candidate, facts: Facts) -> bool:
     """Refuse near another message to the same unit, for as long as the playbook keeps silent."""
     others = facts.others_of_unit(candidate)
+    if not others:
+        return False
     playbook = facts.playbooks.get(candidate.issue)
     silence = timedelta(days=playbook.quiet_days if playbook else 0)
     return any(abs(due - facts.now) < silence for due in others)
@@ -150,4 +155,6 @@ def address_today(candidate: Candidate, facts: Facts) -> bool:
 
 def refusals(candidate: Candidate, facts: Facts) -> list[str]:
     """Return the names of all rules that refuse this candidate."""
-    return [name for name, refuses in RULES.items() if refuses(candidate, facts)]
+    if not facts.rules:
+        facts.rules = [(name, each) for name, each in RULES.items() if name not in AWAKE or AWAKE[name](facts)]
+    return [name for name, refuses in facts.rules if refuses(candidate, facts)]

@@ -12,9 +12,8 @@ CALL_LIST = "call_list"
 
 def channel_for(candidate: Candidate, facts: "Facts") -> str:
     """Return the channel of a message that is not planned yet: the list of people to call by need, else the playbook's."""
-    playbook = facts.playbooks.get(candidate.issue)
-    written = (playbook.channel if playbook else None) or facts.settings.outreach.channel
-    return CALL_LIST if why_a_person(candidate, facts) and candidate.phone else written
+    called = candidate.phone and candidate.issue in facts.calling and why_a_person(candidate, facts)
+    return CALL_LIST if called else facts.written.get(candidate.issue, "")
 
 
 def why_a_person(candidate: Candidate, facts: "Facts") -> str | None:

@@ -28,7 +28,7 @@ def opening_hours(candidate: Candidate, facts: Facts, moment: datetime) -> datet
 @move
 def fix_not_done(candidate: Candidate, facts: Facts, moment: datetime) -> datetime:
     """Wait for the receipt of the action that the words claim, unless there are words for the time before it."""
-    planned = candidate.channel is not None  # before that, the action is not planned either
+    planned = candidate.planned_at is not None  # before that, the action is not planned either
     if not planned or moment > facts.now or facts.fixes.get(candidate.flag_id) == "done":
         return moment
     playbook = facts.playbooks.get(candidate.issue)

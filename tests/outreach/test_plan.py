@@ -45,6 +45,16 @@ def test_a_cleared_task_plans_again_and_still_says_nothing_twice(house):
     assert not house.messages(state="planned")
 
 
+def test_the_ledger_gives_each_message_the_id_that_anybody_can_work_out(house):
+    house.crowd(3)
+    house.customers("zoë", unit_id="a household", address="zoe@example.org")
+    house.flags("zoë", issue="payment_failing", day=DAY - timedelta(days=1))
+    plan(house)
+
+    for m in house.messages():
+        assert m.key == message_key(house.settings, issue=m.issue, customer_id=m.customer_id, day=m.day, kind=m.kind)
+
+
 def test_a_message_has_the_same_id_on_every_machine(settings):
     key = message_key(settings, issue="payment_failing", customer_id="c1", day=DAY, kind="notice")
 

@@ -52,3 +52,15 @@ def test_without_a_day_it_shows_the_newest_one_in_the_shadow(house):
 
 def test_before_anything_was_flagged_it_says_so(house):
     assert "Nothing stayed in the shadow" in write_page(house.settings).read_text()
+
+
+def test_it_shows_what_happened_to_those_nobody_wrote_to(house):
+    from ledger.flags import Flag
+
+    house.playbook(mode="shadow")
+    crowd = house.crowd(4)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    for customer, state in zip(crowd, ("struck", "over", "expired", "open"), strict=True):
+        house.change(Flag, {"customer_id": customer}, state=state)
+
+    assert all(said in page(house) for said in ("the trouble came", "it was over by itself", "it did not come", "nothing yet"))
