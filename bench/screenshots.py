@@ -149,6 +149,7 @@ def _every_way(browser: Browser, folder: Path, name: str, what: str, signs_in_at
 
 @contextmanager
 def served(settings: Settings) -> Iterator[str]:
+    """Serve the console until the block ends; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
