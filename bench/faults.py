@@ -56,6 +56,7 @@ class Size:
     """How much of everything."""
 
     kills: int = 500
+    waits: int = 1_500     # messages planned at a time while senders are killed
     racers: int = 8
     race: int = 10_000
     stops: int = 3
@@ -66,7 +67,7 @@ class Size:
     replayed: int = 1_000
 
 
-SMALL = Size(kills=25, racers=4, race=400, stops=1, stopped=150, jumped=150, scheduled=60, replays=8, replayed=40)
+SMALL = Size(kills=25, waits=250, racers=4, race=400, stops=1, stopped=150, jumped=150, scheduled=60, replays=8, replayed=40)
 
 
 @dataclass
@@ -86,6 +87,7 @@ class FaultRun:
 
     def __post_init__(self) -> None:
         """Start the process that forks the others: it has everything imported and nothing open."""
+        os.environ[fault_worker.WARM] = str(self.settings.folder)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
         self.now = self.orders.clock.reader()
@@ -134,7 +136,7 @@ class FaultRun:
         self.behave(ROUGH)
         victims = [self._victim() for _ in range(KILLED_AT_ONCE)]
         while self.kills < self.size.kills:
-            self.fill(200, up_to=1500)
+            self.fill(self.size.waits // 4, up_to=self.size.waits)
             n = self.random.randrange(KILLED_AT_ONCE)
             sender, at_work = victims[n]
             if self.random.random() < MET_AT_WORK:
