@@ -50,8 +50,8 @@ def main(folder: Path) -> None:
     """Take every picture into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="beforehand-shots-") as root, _company(Path(root)) as settings:
-        messages = _people_and_messages(settings)
-        with _served(settings) as address, sync_playwright() as driver:
+        messages = people_and_messages(settings)
+        with served(settings) as address, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
             for name, page in _letters(settings).items():
                 _every_way(browser, folder, name, page)
@@ -77,7 +77,7 @@ def _company(root: Path) -> Iterator[Settings]:
             forget(os.environ.pop("DATABASE_URL"))
 
 
-def _people_and_messages(settings: Settings) -> dict[str, Message]:
+def people_and_messages(settings: Settings) -> dict[str, Message]:
     """Write an admin, a cohort that waits, and one customer a letter who was written to; return messages by language."""
     now, day = clock.now(), date.today() - timedelta(days=1)  # noqa: DTZ011
     found = {}
@@ -148,7 +148,8 @@ def _every_way(browser: Browser, folder: Path, name: str, what: str, signs_in_at
 
 
 @contextmanager
-def _served(settings: Settings) -> Iterator[str]:
+def served(settings: Settings) -> Iterator[str]:
+    """Serve the console until the block ends; gives its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]

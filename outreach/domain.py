@@ -4,6 +4,7 @@ SPF: RFC 7208. DKIM: RFC 6376. DMARC and alignment: RFC 7489; relaxed alignment 
 other", which is stricter than a list of public suffixes and needs none.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from core.settings import Settings
 
 SECONDS = 5.0
 LOOKUPS_AT_MOST = 10  # RFC 7208, 4.6.4
-LOOKS_UP = ("include:", "a", "mx", "ptr", "exists:", "redirect=")
+LOOKS_UP = {"include", "a", "mx", "ptr", "exists", "redirect"}
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ def _spf(resolver: Resolver, settings: Settings, domain: str, dmarc: dict[str, s
         yield Verdict("SPF", f"{bounce}: v=spf1 {how}", wrong=True)
         return
     terms = found[0].lower().split()[1:]
-    lookups = sum(term.lstrip("+-~?").startswith(LOOKS_UP) and not term.startswith("all") for term in terms)
+    lookups = sum(re.split("[:/=]", term.lstrip("+-~?"))[0] in LOOKS_UP for term in terms)
     if not terms or not (terms[-1] in ("-all", "~all") or terms[-1].startswith("redirect=")):
         yield Verdict("SPF", f"{bounce}: ends in {terms[-1] if terms else 'nothing'!r}, so anybody may send as you. End it in -all", wrong=True)
     elif lookups > LOOKUPS_AT_MOST:

@@ -47,7 +47,7 @@ def _links(letter: Letter, settings: Settings) -> Iterator[str]:
     for link in in_html | in_text | set(SRC.findall(letter.html)):
         host = urlsplit(link).hostname or ""
         if not link.startswith("https://") or not (host == own or host.endswith(f".{own}")):
-            yield f"link: leads to {host or link!r}, not to {own}"
+            yield f"link: leads to {host or link}, not to {own}"
         path = urlsplit(link).path.rpartition("/service-messages/")[0] or urlsplit(link).path
         if "/service-messages/" not in link and ASKS_TO.search(path):
             yield f"link: leads to a place to pay or sign in: {link}"

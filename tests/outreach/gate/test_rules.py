@@ -8,6 +8,7 @@ from ledger.brakes import Brake
 from ledger.customers import Customer
 from ledger.flags import Flag
 from ledger.messages import Message
+from ledger.preferences import Preference
 from ledger.suppressions import Suppression
 from ledger.targets import Target
 from outreach.gate import RULES, WOULD_BE_SENT, Candidate, gather, refusals
@@ -217,6 +218,7 @@ EVERY_RULE = {
     "no_address": lambda h: h.change(Customer, {"customer_id": "ann"}, address=None),
     "no_consent": lambda h: h.change(Customer, {"customer_id": "ann"}, consent=False),
     "suppressed": lambda h: h.add(suppression("ann", reason="hard_bounce")),
+    "not_wanted_this_way": lambda h: h.add(Preference(customer_id="ann", topic="account notices", channel="email", wanted=False, changed_at=NOW)),
     "erased": lambda h: h.add(suppression(suppression_hash(h.settings, "ann"), reason="erased")),
     "trouble_over": lambda h: h.change(Flag, {"customer_id": "ann"}, state="over"),
     "customer_limit_28d": _merged,
