@@ -13,6 +13,7 @@ from console.figures import figures
 from console.next_steps import next_steps
 from core.settings import Settings
 from ledger.database import sessions
+from ledger.looks import looks_at
 from loyalty.album import ALL, main_rows, picture
 from loyalty.curves import retention_curves, time_to_leaving
 from loyalty.effect import power_of_interval
@@ -102,7 +103,7 @@ def _proofs(
             "pictures": {name: Markup(svg) for name, svg in pictures.items()},
             "table": [row["said"] for row in pooled], "months": [row["said"] for row in monthly],
             "curve": _curve_rows(curves.get(issue, [])), "stayed": _stayed(stayed, issue),
-            "checks": _checks(main, promised),
+            "checks": _checks(main, promised), "looks": _looks(settings, issue),
         })  # fmt: skip
     return proofs
 
@@ -152,6 +153,15 @@ def _stayed(stayed: Mapping[tuple[str, int], Longer], issue: str) -> list[str]:
         f"{longer.hold_out.censored_share:.0%} not yet seen to the end"
         for (name, months), longer in sorted(stayed.items()) if name == issue
     ]  # fmt: skip
+
+
+def _looks(settings: Settings, issue: str) -> list[dict[str, str]]:
+    """Return the newest looks as text, the table behind the picture."""
+    with sessions(settings)() as session:
+        looks = [look for look in looks_at(session, issue) if look.effect is not None][-20:]
+    return [{"day": f"{look.day}", "outcome": look.outcome, "after": count(look.horizon_months, "month"),
+             "effect": amount(settings, look.outcome, look.effect, signed=True),
+             "interval": interval(settings, look.outcome, look.low, look.high), "found": look.found} for look in looks]  # fmt: skip
 
 
 def _checks(main: Sequence[Mapping[str, Any]], promised: int) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def looks_picture(looks: Sequence[Mapping[str, Any]], *, outcome: str) -> str:
     points = [{"day": str(look["day"]), **{name: look[name] * scale for name in ("effect", "low", "high")}}
               for look in looks if look["effect"] is not None]  # fmt: skip
     title = TITLES[outcome]
-    across = alt.X("day:T", title="known up to", axis=alt.Axis(format="%b %y", tickCount=5))
+    months = looks[0]["horizon_months"] if looks else 0
+    across = alt.X("day:T", title=f"known up to, after {months} mo", axis=alt.Axis(format="%b %y", tickCount=5))
     layers = [
         _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
         _of(points).mark_area(color=ACCENT, opacity=0.2).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
@@ -95,7 +96,7 @@ def forest_picture(rows: Sequence[Mapping[str, Any]]) -> str:
             y=down, x=alt.X("effect:Q", title=title), text="said:N"),
     ]  # fmt: skip
     there = (1, points, points, silent)
-    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)), height=24 * max(len(order), 2))
+    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)), height=24 * max(len(order), 2), left=40)
 
 
 def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
@@ -157,7 +158,7 @@ def _of(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Chart(alt.Data(values=[dict(row) for row in rows]))
 
 
-def _svg(chart: Any, height: int = HEIGHT) -> str:
+def _svg(chart: Any, height: int = HEIGHT, left: int = 5) -> str:
     """Return the chart as an SVG element to stand inside a page: it takes the page's width and colour."""
     import vl_convert
 
@@ -166,7 +167,8 @@ def _svg(chart: Any, height: int = HEIGHT) -> str:
             "gridColor": INK, "gridOpacity": 0.15, "grid": False}  # fmt: skip
     config = {"background": None, "view": {"stroke": None}, "axis": axis, "axisY": {"grid": True, "tickCount": 5},
               "text": {"font": FONT, "fontSize": 11}}  # fmt: skip
-    spec = {**chart.properties(width=WIDTH, height=height).to_dict(), "config": config}
+    padding = {"left": left, "right": 5, "top": 5, "bottom": 5}
+    spec = {**chart.properties(width=WIDTH, height=height, padding=padding).to_dict(), "config": config}
     return _at_home(vl_convert.vegalite_to_svg(spec))
 
 

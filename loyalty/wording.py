@@ -90,3 +90,15 @@ def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
         "power": "" if row["power"] is None else f"{row['power']:.2f}",
         "reading": sentence(settings, row),
     }
+
+
+def drawn(low: float | None, effect: float | None, high: float | None, *, reach: float, width: int = 21) -> str:
+    """Return an interval in plain characters: [ and ] its ends, o the effect, | no effect; `reach` is either edge's distance from it."""
+    if low is None or effect is None or high is None or reach <= 0:
+        return ""
+    middle = width // 2
+    place = [middle + round(max(-1.0, min(1.0, value / reach)) * middle) for value in (low, effect, high)]
+    line = ["-" if place[0] < at < place[2] else " " for at in range(width)]
+    line[middle] = "|"
+    line[place[0]], line[place[2]], line[place[1]] = "[", "]", "o"
+    return "".join(line)
