@@ -39,11 +39,23 @@ def tell_forecasts(settings: Settings) -> None:
 
 def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:
     """Print pooled readings of the primary outcome, a line each; beside the made company's known truth if given."""
+    from loyalty.wording import drawn
+
     wanted = [row for row in rows if row["month"] == "pooled" and row["primary"]]
+    reach = _reach(wanted)
     lines = [[r["issue"], f"{r['horizon_months']} months", r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
-              _number(r["power"]), *([] if truth is None else _known(truth, r))] for r in wanted]  # fmt: skip
-    header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "power"]
+              drawn(r["low"], r["effect"], r["high"], reach=reach[r["outcome"]]), _number(r["power"]), *([] if truth is None else _known(truth, r))] for r in wanted]  # fmt: skip
+    header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "no effect |", "power"]
     VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth", "its power"]), lines)
+
+
+def _reach(rows: list[dict]) -> dict[str, float]:
+    """Return the farthest end of any interval of each outcome, so that all of an outcome are drawn to one scale."""
+    found: dict[str, float] = {}
+    for row in rows:
+        ends = [abs(row[name] or 0.0) for name in ("low", "high")]
+        found[row["outcome"]] = max(found.get(row["outcome"], 0.0), *ends)
+    return found
 
 
 def _known(truth: dict, row: dict) -> list[str]:

@@ -13,11 +13,15 @@ from console.figures import figures
 from console.next_steps import next_steps
 from core.settings import Settings
 from ledger.database import sessions
-from loyalty.curves import retention_curves
+from ledger.looks import looks_at
+from loyalty.album import ALL, main_rows, picture
+from loyalty.curves import retention_curves, time_to_leaving
 from loyalty.effect import power_of_interval
+from loyalty.integrity import doubts
 from loyalty.readable import POOLED, data_cut
 from loyalty.reading import table
 from loyalty.strata import RULE
+from loyalty.survival import Longer
 from loyalty.wording import amount, count, interval, verdict
 
 NAME = "report.html"
@@ -45,6 +49,7 @@ def write_report(settings: Settings, facts: Mapping[str, Any], *, now: datetime)
     readings = table(settings, months=True)
     context = {
         "settings": settings, "found": found, "now": now, "rule": RULE, "known": bool(facts.get("truth")),
+        "forest": Markup(picture(settings, ALL, "forest") or ""),
         "proofs": _proofs(settings, found, readings, facts.get("truth") or {}),
         "runs": _runs(facts.get("airflow") or []), "has_runs": "airflow" in facts,
         "places": _places(settings, facts.get("places") or {}),
@@ -77,38 +82,30 @@ def _proofs(
     truth: Mapping[str, Mapping[Any, float]],
 ) -> list[dict[str, Any]]:
     """Return one entry per issue with readings: a tile per horizon, pictures, and the tables behind them."""
-    from loyalty.pictures import effects_picture, months_picture, retention_picture
+    from loyalty.pictures import effects_picture
 
-    curves = _curves(settings, found["last_closed"])
+    curves, stayed = _curves(settings, found["last_closed"])
     proofs = []
     for issue in sorted({row["issue"] for row in readings}):
         mine = [row for row in readings if row["issue"] == issue]
         pooled = [row for row in mine if row["month"] == POOLED]
-        main = _main(pooled)
+        main = main_rows(pooled)
         known = {int(months): effect for months, effect in truth.get(issue, {}).items()}
         promised = next((row["horizon_months"] for row in main if row["promised"]), 6)
         outcome = main[0]["outcome"]
         monthly = [row for row in mine if row["month"] != POOLED and row["outcome"] == outcome]
-        drawn = any(row["n_contact"] + row["n_hold_out"] for row in main)
-        pictures = {"effects": effects_picture(main, truth=known)} if drawn else {}
-        if issue in curves:
-            pictures["retention"] = retention_picture(curves[issue])
-        if monthly:
-            pictures["months"] = months_picture([row for row in monthly if row["horizon_months"] == promised])
+        pictures = {name: svg for name in ("effects", "retention", "months", "looks") if (svg := picture(settings, issue, name))}
+        if known and "effects" in pictures:
+            pictures["effects"] = effects_picture(main, truth=known)
         proofs.append({
             "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised,
             "tiles": [_tile(settings, row, known.get(row["horizon_months"])) for row in main],
             "pictures": {name: Markup(svg) for name, svg in pictures.items()},
             "table": [row["said"] for row in pooled], "months": [row["said"] for row in monthly],
-            "curve": _curve_rows(curves.get(issue, [])),
+            "curve": _curve_rows(curves.get(issue, [])), "stayed": _stayed(stayed, issue),
+            "checks": _checks(main, promised), "looks": _looks(settings, issue),
         })  # fmt: skip
     return proofs
-
-
-def _main(pooled: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the rows of the promised outcome, or of the first one where nothing was promised, by horizon."""
-    first = next((row["outcome"] for row in pooled if row["primary"]), pooled[0]["outcome"])
-    return sorted((row for row in pooled if row["outcome"] == first), key=lambda row: row["horizon_months"])
 
 
 def _tile(settings: Settings, row: dict[str, Any], known: float | None) -> dict[str, Any]:
@@ -139,12 +136,40 @@ def _beside_truth(settings: Settings, row: dict[str, Any], known: float | None) 
     return facts
 
 
-def _curves(settings: Settings, closed: str | None) -> dict[str, list[dict[str, Any]]]:
+def _curves(settings: Settings, closed: str | None) -> tuple[dict[str, list[dict[str, Any]]], dict[tuple[str, int], Longer]]:
     if closed is None:
-        return {}
+        return {}, {}
     with sessions(settings)() as session:
-        curves = retention_curves(settings, session, data_cut(settings, date.fromisoformat(closed)))
-    return {str(issue): frame.to_dicts() for (issue,), frame in curves.group_by("issue", maintain_order=True)}
+        cut = data_cut(settings, date.fromisoformat(closed))
+        curves, stayed = retention_curves(settings, session, cut), time_to_leaving(settings, session, cut)
+    return {str(issue): frame.to_dicts() for (issue,), frame in curves.group_by("issue", maintain_order=True)}, stayed
+
+
+def _stayed(stayed: Mapping[tuple[str, int], Longer], issue: str) -> list[str]:
+    """Say how much longer those contacted stayed, with what was not seen to the end."""
+    return [
+        f"within {count(months, 'month')}: {longer.contact.days:,.1f} against {longer.hold_out.days:,.1f} days on average, "
+        f"{longer.days:+,.1f} ({longer.low:+,.1f} to {longer.high:+,.1f}); {longer.contact.censored_share:.0%} and "
+        f"{longer.hold_out.censored_share:.0%} not yet seen to the end"
+        for (name, months), longer in sorted(stayed.items()) if name == issue
+    ]  # fmt: skip
+
+
+def _looks(settings: Settings, issue: str) -> list[dict[str, str]]:
+    """Return the newest looks as text, the table behind the picture."""
+    with sessions(settings)() as session:
+        looks = [look for look in looks_at(session, issue) if look.effect is not None][-20:]
+    return [{"day": f"{look.day}", "outcome": look.outcome, "after": count(look.horizon_months, "month"),
+             "effect": amount(settings, look.outcome, look.effect, signed=True),
+             "interval": interval(settings, look.outcome, look.low, look.high), "found": look.found} for look in looks]  # fmt: skip
+
+
+def _checks(main: Sequence[Mapping[str, Any]], promised: int) -> dict[str, Any]:
+    """Return the arms' sizes at each stage of the promised reading, and what speaks against believing it."""
+    row = next((row for row in main if row["horizon_months"] == promised), main[0])
+    told = row["detail"].get("contamination") or {}
+    return {"stages": row["detail"].get("stages", []), "doubts": doubts(row["detail"]), "told": told.get("held_out_but_told", 0),
+            "not_told": told.get("contact_but_not_told", 0), "balance": row["detail"].get("balance")}  # fmt: skip
 
 
 def _curve_rows(curve: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

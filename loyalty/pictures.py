@@ -11,12 +11,20 @@ INK, ACCENT = "#010203", "#3d74b8"  # ink becomes the page's own colour, the acc
 WIDTH, HEIGHT = 300, 150
 FONT = "system-ui, sans-serif"
 SCALE = {"retained": 100.0}  # per cent points; other outcomes as they are
-TITLES = {"retained": "effect on staying, points", "revenue": "effect on revenue a unit",
-          "purchases": "effect on purchases a unit", "contacts": "effect on contacts a unit"}  # fmt: skip
+TITLES = {"retained": "effect on staying, points", "days_there": "effect on days there", "revenue": "effect on revenue a unit",
+          "purchases": "effect on purchases a unit", "contacts": "effect on contacts a unit",
+          "contacts_induced": "effect on contacts about our message", "complaints": "effect on complaints a unit",
+          "unsubscribes": "effect on unsubscribing", "referrals": "effect on referrals a unit"}  # fmt: skip
 
 
-def effects_picture(rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, float] | None = None) -> str:
-    """Draw one issue's pooled effects over the horizons with their intervals, and the known truth as hollow diamonds."""
+def effects_picture(
+    rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, float] | None = None,
+    forecast: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """Draw one issue's pooled effects over the horizons with their intervals, and the known truth as hollow diamonds.
+
+    `forecast` rows (horizon_months, effect, low, high) are dashed and hollow beside them, never in a reading's place.
+    """
     import altair as alt
 
     scale = SCALE.get(rows[0]["outcome"], 1.0) if rows else 1.0
@@ -25,6 +33,8 @@ def effects_picture(rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, fl
     waits = [{"after": f"{row['horizon_months']} mo", "effect": 0.0, "said": row["state"].replace("_", " ")}
              for row in rows if row["state"] != "readable"]  # fmt: skip
     known = [{"after": f"{months} mo", "effect": effect * scale} for months, effect in sorted((truth or {}).items())]
+    guessed = [{"after": f"{row['horizon_months']} mo", **{name: row[name] * scale for name in ("effect", "low", "high")}}
+               for row in forecast]  # fmt: skip
     order = [f"{months} mo" for months in sorted({row["horizon_months"] for row in rows})]
     across = alt.X("after:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(domain=order))
     title = TITLES[rows[0]["outcome"]] if rows else None
@@ -34,9 +44,59 @@ def effects_picture(rows: Sequence[Mapping[str, Any]], *, truth: Mapping[int, fl
         _of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
         _of(points).mark_circle(color=ACCENT, size=90, opacity=1).encode(x=across, y=up),
         _of(known).mark_point(color=INK, shape="diamond", size=110, strokeWidth=1.5, xOffset=13).encode(x=across, y=up),
+        _of(guessed).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5, xOffset=-13).encode(
+            x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        _of(guessed).mark_point(color=INK, size=60, strokeWidth=1.5, xOffset=-13).encode(x=across, y=up),
         _of(waits).mark_text(color=INK, dy=-9, fontStyle="italic").encode(x=across, y=up, text="said:N"),
-    ]
-    return _svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, known, waits), strict=True) if data)))
+    ]  # fmt: skip
+    there = (1, points, points, known, guessed, guessed, waits)
+    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)))
+
+
+def looks_picture(looks: Sequence[Mapping[str, Any]], *, outcome: str) -> str:
+    """Draw one issue's effect over time, day by day, with the band that holds on all days at once."""
+    import altair as alt
+
+    scale = SCALE.get(outcome, 1.0)
+    points = [{"day": str(look["day"]), **{name: look[name] * scale for name in ("effect", "low", "high")}}
+              for look in looks if look["effect"] is not None]  # fmt: skip
+    title = TITLES[outcome]
+    months = looks[0]["horizon_months"] if looks else 0
+    across = alt.X("day:T", title=f"known up to, after {months} mo", axis=alt.Axis(format="%b %y", tickCount=5))
+    layers = [
+        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        _of(points).mark_area(color=ACCENT, opacity=0.2).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        *(_of(points).mark_line(color=ACCENT, strokeWidth=0.75).encode(x=across, y=alt.Y(f"{edge}:Q", title=title))
+          for edge in ("low", "high")),
+        _of(points).mark_line(color=ACCENT, strokeWidth=2).encode(x=across, y=alt.Y("effect:Q", title=title)),
+    ]  # fmt: skip
+    return _svg(alt.layer(*layers[: 1 if not points else None]))
+
+
+def forest_picture(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Draw the promised readings of all issues beneath each other, each effect in units of the smallest that matters to it."""
+    import altair as alt
+
+    points, silent = [], []
+    for row in rows:
+        name = f"{row['issue'].replace('_', ' ')}, {row['horizon_months']} mo"
+        unit = row["detail"].get("smallest_effect")
+        if row["state"] == "readable" and unit:
+            points.append({"name": name, **{key: row[key] / unit for key in ("effect", "low", "high")}})
+        else:
+            silent.append({"name": name, "effect": 0.0, "said": row["state"].replace("_", " ")})
+    order = [f"{row['issue'].replace('_', ' ')}, {row['horizon_months']} mo" for row in rows]
+    down = alt.Y("name:N", sort=order, title=None, scale=alt.Scale(domain=order), axis=alt.Axis(grid=False, labelLimit=240))
+    title = "effect, in the smallest that matters"
+    layers = [
+        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=alt.X("zero:Q", title=title)),
+        _of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(y=down, x=alt.X("low:Q", title=title), x2="high:Q"),
+        _of(points).mark_square(color=ACCENT, size=80, opacity=1).encode(y=down, x=alt.X("effect:Q", title=title)),
+        _of(silent).mark_text(color=INK, align="left", dx=4, fontStyle="italic").encode(
+            y=down, x=alt.X("effect:Q", title=title), text="said:N"),
+    ]  # fmt: skip
+    there = (1, points, points, silent)
+    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)), height=24 * max(len(order), 2), left=40)
 
 
 def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
@@ -98,7 +158,7 @@ def _of(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Chart(alt.Data(values=[dict(row) for row in rows]))
 
 
-def _svg(chart: Any) -> str:
+def _svg(chart: Any, height: int = HEIGHT, left: int = 5) -> str:
     """Return the chart as an SVG element to stand inside a page: it takes the page's width and colour."""
     import vl_convert
 
@@ -107,7 +167,8 @@ def _svg(chart: Any) -> str:
             "gridColor": INK, "gridOpacity": 0.15, "grid": False}  # fmt: skip
     config = {"background": None, "view": {"stroke": None}, "axis": axis, "axisY": {"grid": True, "tickCount": 5},
               "text": {"font": FONT, "fontSize": 11}}  # fmt: skip
-    spec = {**chart.properties(width=WIDTH, height=HEIGHT).to_dict(), "config": config}
+    padding = {"left": left, "right": 5, "top": 5, "bottom": 5}
+    spec = {**chart.properties(width=WIDTH, height=height, padding=padding).to_dict(), "config": config}
     return _at_home(vl_convert.vegalite_to_svg(spec))
 
 

@@ -17,6 +17,7 @@ from core.settings import Settings, current
 from ledger.database import sessions
 from ledger.days import mark_done
 from ledger.readings import Reading
+from loyalty.album import draw_album
 from loyalty.due import FIGURES, KEY, Row, due_rows
 from loyalty.forecasts import forecast_month
 from loyalty.outcomes import OUTCOMES
@@ -35,8 +36,13 @@ def measure_day(*, day: date | str, now: datetime, settings: Settings | None = N
         counts: dict[str, Any] = {"day": day.isoformat(), **_issue(session, rows, day=day, now=now)}
         counts |= watch(settings, session, cut, day=day, now=now)
         counts["forecasts"] = forecast_month(settings, session, cut, day=day, now=now)
+        counts["pictures"] = draw_album(settings, session, rows, cut) if _changed(counts) else 0
         mark_done(session, day, "measure", now=now, counts=counts)
     return counts
+
+
+def _changed(counts: dict[str, Any]) -> bool:
+    return any(counts[name] for name in ("issued", "updated", "revised", "looks"))
 
 
 def latest(session: Session) -> list[Reading]:

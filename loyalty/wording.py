@@ -29,6 +29,8 @@ def amount(settings: Settings, outcome: str, value: float | None, *, signed: boo
         return f"{100 * value:{sign}.1f}{' points' if signed else ' %'}"
     if outcome == "revenue" and (settings.loyalty.revenue or "").endswith("_cents"):
         return f"{value / 100:{sign},.2f} {settings.company.currency}"
+    if outcome == "days_there":
+        return f"{value:{sign},.1f} days"
     return f"{value:{sign},.3f}" if abs(value) < 100 else f"{value:{sign},.0f}"
 
 
@@ -63,6 +65,10 @@ def sentence(settings: Settings, row: dict[str, Any]) -> str:
         f"those contacted {more if row['effect'] > 0 else less}")  # fmt: skip
 
 
+def _p(value: float | None) -> str:
+    return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
     """Return a reading as text, one entry a column, ready for a terminal."""
     outcome = row["outcome"]
@@ -79,7 +85,20 @@ def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
         "mean held out": amount(settings, outcome, row["mean_hold_out"]),
         "effect": amount(settings, outcome, row["effect"], signed=True),
         "95 % interval": interval(settings, outcome, row["low"], row["high"]),
-        "p": "" if row["p_value"] is None else ("<0.001" if row["p_value"] < 0.001 else f"{row['p_value']:.3f}"),
+        "p": _p(row["p_value"]),
+        "p adjusted": _p(row["detail"].get("p_adjusted")),
         "power": "" if row["power"] is None else f"{row['power']:.2f}",
         "reading": sentence(settings, row),
     }
+
+
+def drawn(low: float | None, effect: float | None, high: float | None, *, reach: float, width: int = 21) -> str:
+    """Return an interval in plain characters: [ and ] its ends, o the effect, | no effect; `reach` is either edge's distance from it."""
+    if low is None or effect is None or high is None or reach <= 0:
+        return ""
+    middle = width // 2
+    place = [middle + round(max(-1.0, min(1.0, value / reach)) * middle) for value in (low, effect, high)]
+    line = ["-" if place[0] < at < place[2] else " " for at in range(width)]
+    line[middle] = "|"
+    line[place[0]], line[place[2]], line[place[1]] = "[", "]", "o"
+    return "".join(line)

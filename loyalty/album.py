@@ -1,0 +1,67 @@
+"""The pictures of the readings, drawn when the readings are written and kept below the storage root.
+
+One folder an issue, one SVG a picture; the numbers behind each stand in the ledger and are printed as a table beside it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from core.settings import Settings
+from ledger.looks import looks_at
+from loyalty.curves import retention_curves
+from loyalty.pictures import effects_picture, forest_picture, looks_picture, months_picture, retention_picture
+from loyalty.readable import POOLED, Cut
+
+FOLDER = "pictures"
+ALL = "all issues"
+Row = Mapping[str, Any]
+
+
+def draw_album(settings: Settings, session: Session, rows: Sequence[Row], cut: Cut) -> int:
+    """Draw every issue's pictures anew, and the forest over all; return how many."""
+    curves = {str(issue): frame.to_dicts()
+              for (issue,), frame in retention_curves(settings, session, cut).group_by("issue", maintain_order=True)}  # fmt: skip
+    drawn = 0
+    for issue in sorted({row["issue"] for row in rows}):
+        looks = [vars(look) for look in looks_at(session, issue)]
+        for name, svg in _of_issue([row for row in rows if row["issue"] == issue], curves.get(issue), looks):
+            drawn += _keep(settings, issue, name, svg)
+    promised = [row for row in rows if row["month"] == POOLED and row["detail"]["promised"]]
+    return drawn + (_keep(settings, ALL, "forest", forest_picture(promised)) if promised else 0)
+
+
+def picture(settings: Settings, issue: str, name: str) -> str | None:
+    """Return a picture as it was drawn: effects, retention, months, looks; forest of ALL. None where there is none."""
+    path = settings.root / FOLDER / issue / f"{name}.svg"
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def main_rows(pooled: Sequence[Any]) -> list[Any]:
+    """Return the rows of the promised outcome, or of the first one where nothing was promised, by horizon."""
+    first = next((row["outcome"] for row in pooled if row["detail"]["primary"]), pooled[0]["outcome"])
+    return sorted((row for row in pooled if row["outcome"] == first), key=lambda row: row["horizon_months"])
+
+
+def _of_issue(rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row]) -> Iterable[tuple[str, str]]:
+    main = main_rows([row for row in rows if row["month"] == POOLED])
+    outcome = main[0]["outcome"]
+    promised = next((row["horizon_months"] for row in main if row["detail"]["promised"]), 6)
+    monthly = [row for row in rows if row["month"] != POOLED and row["outcome"] == outcome and row["horizon_months"] == promised]
+    if any(row["n_contact"] + row["n_hold_out"] for row in main):
+        yield "effects", effects_picture(main)
+    if curve:
+        yield "retention", retention_picture(curve)
+    if monthly:
+        yield "months", months_picture(sorted(monthly, key=lambda row: row["month"]))
+    watched = [look for look in looks if look["effect"] is not None]
+    if watched:
+        first = (watched[-1]["outcome"], min(look["horizon_months"] for look in watched))
+        yield "looks", looks_picture([look for look in watched if (look["outcome"], look["horizon_months"]) == first],
+                                     outcome=first[0])  # fmt: skip
+
+
+def _keep(settings: Settings, issue: str, name: str, svg: str) -> int:
+    (settings.place(FOLDER, issue) / f"{name}.svg").write_text(svg, encoding="utf-8")
+    return 1
