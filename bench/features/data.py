@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import pyarrow.parquet as pq
 
 from bench.environment import cache
 from core.clock import days
@@ -79,7 +80,7 @@ def made(size: Size) -> Settings:
         shutil.rmtree(home, ignore_errors=True)
         _write(home, size)
     if not (home / "roster.parquet").exists():
-        _write_roster(home)
+        _write_roster(home, size)
         (home / "ready").touch()
     return load_settings(home / "config")
 
@@ -89,16 +90,17 @@ def home_of(size: Size) -> Path:
     return cache("bench", f"features-{FORMAT}") / size.name
 
 
-def _write_roster(home: Path) -> None:
+def _write_roster(home: Path, size: Size) -> None:
     """Write who is asked for: every customer with any event, and the number the files are sorted by."""
-    settings, ids = load_settings(home / "config"), pl.DataFrame(schema={"customer_id": pl.String})
+    settings = load_settings(home / "config")
+    ids = pl.Series("customer_id", np.arange(size.customers)).cast(pl.String).str.zfill(8)
+    everyone = pl.DataFrame({"customer_id": ids, "customer_hash": fingerprint(ids)}).sort("customer_hash")
+    seen = np.zeros(size.customers, dtype=bool)
     for source in KINDS:
         for path in tables.live_files(tables.place(settings, source))["path"]:
-            some = pl.read_parquet(path, columns=["customer_id"], hive_partitioning=False)
-            ids = pl.concat([ids, some.unique()])
-        ids = ids.unique()
-    ids = ids.sort("customer_id")
-    ids.with_columns(customer_hash=fingerprint(ids["customer_id"])).write_parquet(home / "roster.parquet")
+            hashes = pq.ParquetFile(path).read(columns=["customer_hash"])["customer_hash"].to_numpy()
+            seen[np.searchsorted(everyone["customer_hash"].to_numpy(), hashes)] = True
+    everyone.filter(pl.Series(seen)).sort("customer_id").write_parquet(home / "roster.parquet")
 
 
 def _write(home: Path, size: Size) -> None:
