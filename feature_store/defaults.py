@@ -20,7 +20,7 @@ from core.errors import ConfigError, unknown_name
 from core.registry import discover
 from core.settings import Features, Settings
 from feature_store import lake
-from feature_store.feature import Feature, Measure, Trend, measures
+from feature_store.feature import Feature, Measure, Share, Trend, measures
 from feature_store.feature_set import FeatureSet, make_set, store
 from feature_store.sources.source import OURS, Source, load_sources
 
@@ -36,6 +36,7 @@ class Shape:
     kinds: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
     texts: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    times: tuple[str, ...] = ()    # columns that hold a date: renewal, expiry
     columns: tuple[str, ...] = ()  # all that are mapped, also those no default feature is about
     seen: bool = True              # it holds rows
 
@@ -87,7 +88,8 @@ def shape_of(source: str, role: str, rows: pl.LazyFrame, top: int) -> Shape:
     kinds, *values = pl.collect_all([_frequent(rows, name, top) for name in ("kind", *texts)])
     common = [(n, _values(v, top)) for n, v in zip(texts, values, strict=True)]
     said = tuple(t for t in sorted(common) if t[1])
-    return Shape(source, role, _values(kinds, top), tuple(sorted(numbers)), said, tuple(sorted(mapped)))
+    times = tuple(sorted(n for n, kind in mapped.items() if kind.is_temporal()))
+    return Shape(source, role, _values(kinds, top), tuple(sorted(numbers)), said, times, tuple(sorted(mapped)))
 
 
 def _frequent(rows: pl.LazyFrame, column: str, top: int) -> pl.LazyFrame:
@@ -114,6 +116,8 @@ def _of_attributes(shape: Shape) -> Iterator[Feature]:
     yield Feature(f"{shape.source}__tenure_days", Measure(shape.source, "tenure"))
     for name in shape.numbers:
         yield Feature(f"{shape.source}__{name}", Measure(shape.source, "last", column=name))
+    for name in shape.times:
+        yield Feature(f"{shape.source}__days_until_{name}", Measure(shape.source, "until", column=name))
     for name, values in shape.texts:
         for word, value in _words(values):
             is_value = Measure(shape.source, "last", column=name, equals=value)
@@ -133,6 +137,24 @@ def _of_events(shape: Shape, windows_days: Sequence[int]) -> Iterator[Feature]:
         yield from _in_window(shape, days)
     for word, kind in _words(shape.kinds):
         yield Feature(f"{source}__{word}__recency_days", Measure(source, "recency", widest, kind=kind))
+    yield from _by_role(shape, widest)
+
+
+def _by_role(shape: Shape, days: int) -> Iterator[Feature]:
+    """Yield what a practitioner asks of usage, bills and contacts beyond totals; last, so that the limit cuts these first."""
+    source, role = shape.source, shape.role
+    if role in ("telemetry", "purchases"):
+        yield Feature(f"{source}__slope_{days}d", Measure(source, "slope", days), empty=0)
+        yield Feature(f"{source}__mean_gap_{days}d", Measure(source, "mean_gap", days))
+        yield Feature(f"{source}__gap_variation_{days}d", Measure(source, "gap_variation", days))
+    if role in ("billing", "purchases"):
+        for name in shape.numbers:
+            yield Feature(f"{source}__{name}__volatility_{days}d", Measure(source, "volatility", days, column=name))
+    if role in ("telemetry", "contacts"):
+        for word, kind in _words(shape.kinds):
+            yield Feature(f"{source}__{word}__share_{days}d", Share(Measure(source, "count", days, kind=kind)))
+    for name in shape.times:
+        yield Feature(f"{source}__days_until_{name}", Measure(source, "until", column=name))
 
 
 def _in_window(shape: Shape, days: int) -> Iterator[Feature]:

@@ -38,6 +38,16 @@ def test_a_source_of_customers_gives_each_attribute_as_last_known():
     assert found["customers__plan__is_pro"].measure == Measure("customers", "last", column="plan", equals="Pro+")
 
 
+def test_each_role_gives_what_a_practitioner_asks_of_it():
+    usage = Shape("app", "telemetry", kinds=("error", "login"), numbers=("minutes",), times=("trial_ends_at",))
+
+    assert {"app__slope_90d", "app__mean_gap_90d", "app__gap_variation_90d", "app__error__share_90d",
+            "app__days_until_trial_ends_at"} <= set(drawn(usage))  # fmt: skip
+    assert "billing__amount_cents__volatility_90d" in drawn(BILLING)
+    assert "desk__call__share_90d" in drawn(Shape("desk", "contacts", kinds=("call",)))
+    assert "customers__days_until_renews_at" in drawn(Shape("customers", "customers", times=("renews_at",)))
+
+
 def test_the_limit_is_spread_over_the_sources_in_turn():
     many = Shape("app", "telemetry", kinds=tuple(f"kind_{n:02}" for n in range(20)))
 
