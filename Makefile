@@ -1,6 +1,6 @@
 # Every target sets up what it needs by itself; `make` alone lists them. PYTHON=/path/to/python3.12 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run up test test-slow check bench lock migration clean
+.PHONY: help setup setup-dev run up test test-slow check bench screenshots lock migration clean
 
 SETUP := sh requirements/setup.sh
 BIN := .venv/bin
@@ -37,6 +37,9 @@ check: setup-dev  ## ruff, import-linter, mypy
 bench: WITH := bench
 bench: setup  ## measure speed on this machine
 	@$(BIN)/python -m bench $(ARGS)
+
+screenshots: setup-dev  ## photograph letters, customers' pages and the console into var/screenshots (wants Chromium)
+	@$(BIN)/python -m bench.screenshots
 
 lock: setup  ## resolve the dependencies again and write requirements/*.lock
 	echo uv | $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 - -o requirements/bootstrap.lock --upgrade

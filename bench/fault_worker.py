@@ -5,12 +5,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import wraps
 from random import Random
 from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Engine, func, select, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -18,13 +18,14 @@ import outreach.claim
 from core import clock
 from core.errors import LedgerError
 from core.settings import Settings, load_settings
-from ledger import messages
+from ledger import database, messages
 from ledger.database import sessions
 from ledger.messages import WAITING, Message
 from outreach.plan import plan_day
 from outreach.send import send_due
 
 PAUSE_S = 0.02
+WARM = "BEFOREHAND_FAULT_RUN"  # names the configuration of the run, for the process that forks the others
 
 
 @dataclass(frozen=True)
@@ -110,9 +111,19 @@ def waiting(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Message).where(Message.state.in_([*WAITING, "claimed"]))) or 0
 
 
+def _warm(config: str) -> dict[str, Engine]:
+    """Do once, before the forks, what every process would do for itself; return engines with their statements compiled."""
+    send_due(now=datetime.now(UTC), settings=load_settings(config))
+    return dict(database._engines)
+
+
+_engines = _warm(os.environ[WARM]) if WARM in os.environ else {}
+
+
 def _begin(orders: Orders) -> Settings:
     os.environ["DATABASE_URL"] = orders.database_url
     os.environ.setdefault("SENDGRID_API_KEY", "SG.fault-run")
+    database._engines.update(_engines)  # their connections were dropped by the fork
     clock.now = orders.clock.reader()
     if orders.record_before_claim:
         _plant_bug()

@@ -56,6 +56,8 @@ class Size:
     """How much of everything."""
 
     kills: int = 500
+    kill_seconds: float = 3600.0  # on a machine that is busy with something else, fewer are killed, and the counts say so
+    waits: int = 1_500     # messages planned at a time while senders are killed
     racers: int = 8
     race: int = 10_000
     stops: int = 3
@@ -66,7 +68,7 @@ class Size:
     replayed: int = 1_000
 
 
-SMALL = Size(kills=25, racers=4, race=400, stops=1, stopped=150, jumped=150, scheduled=60, replays=8, replayed=40)
+SMALL = Size(kills=25, waits=250, racers=4, race=400, stops=1, stopped=150, jumped=150, scheduled=60, replays=8, replayed=40)
 
 
 @dataclass
@@ -86,6 +88,7 @@ class FaultRun:
 
     def __post_init__(self) -> None:
         """Start the process that forks the others: it has everything imported and nothing open."""
+        os.environ[fault_worker.WARM] = str(self.settings.folder)
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(PRELOAD)
         self.now = self.orders.clock.reader()
@@ -133,8 +136,9 @@ class FaultRun:
         """Keep three senders at work, and kill one of them again and again."""
         self.behave(ROUGH)
         victims = [self._victim() for _ in range(KILLED_AT_ONCE)]
-        while self.kills < self.size.kills:
-            self.fill(200, up_to=1500)
+        until = time.monotonic() + self.size.kill_seconds
+        while self.kills < self.size.kills and time.monotonic() < until:
+            self.fill(self.size.waits // 4, up_to=self.size.waits)
             n = self.random.randrange(KILLED_AT_ONCE)
             sender, at_work = victims[n]
             if self.random.random() < MET_AT_WORK:
@@ -261,11 +265,12 @@ def main() -> int:
     phases = ("kill", "race", "stop_the_database", "jump", "schedule", "hear")
     ask.add_argument("--small", action="store_true", help="a short run of every phase")
     ask.add_argument("--kills", type=int, help="how many senders are killed")
+    ask.add_argument("--kill-seconds", type=float, help="stop killing after so long")
     ask.add_argument("--only", choices=phases, action="append", help="run this phase alone (may be repeated)")
     ask.add_argument("--record-before-claim", action="store_true", help="plant the bug that must make the run fail")
     asked = ask.parse_args()
     size = SMALL if asked.small else Size()
-    size = replace(size, kills=asked.kills or size.kills)
+    size = replace(size, kills=asked.kills or size.kills, kill_seconds=asked.kill_seconds or size.kill_seconds)
     with house(size, record_before_claim=asked.record_before_claim) as run:
         for phase in asked.only or phases:
             getattr(run, phase)()

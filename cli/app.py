@@ -38,6 +38,7 @@ VERBS = (
     "demo",
     "up",
     "console",
+    "preview",
     "people",
     "tokens",
     "console",

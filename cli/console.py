@@ -20,7 +20,7 @@ def console(
 
     settings = configured()
     stated = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
-    settings.console = settings.console.model_copy(update=stated)
+    settings = settings.model_copy(update={"console": settings.console.model_copy(update=stated)})
     with sessions(settings).begin() as session:
         admins = active_admins(session)
     VOICE.say(f"The console is at {settings.console.url}; Ctrl-C stops it.")

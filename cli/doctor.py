@@ -87,6 +87,34 @@ def _channel(settings: Settings) -> str:
     return f"{channel}, from {settings.company.from_address}"
 
 
+def _words(settings: Settings) -> str:
+    from outreach.frame import base_language
+    from outreach.lint import lint
+    from outreach.playbook import load_playbooks
+
+    playbooks = load_playbooks(settings)
+    spoken = {base_language(name) or "" for playbook in playbooks.values() for name in playbook.message}
+    found = [finding for playbook in playbooks.values() for finding in lint(playbook, settings, spoken)]
+    return "; ".join(f"{each.where} {each.says}" for each in found) or f"{len(playbooks)} playbooks say what they must, plainly"
+
+
+def _domain(settings: Settings) -> str:
+    from outreach.domain import Verdict, look_up
+    from outreach.playbook import load_playbooks
+
+    used = {playbook.channel or settings.outreach.channel for playbook in load_playbooks(settings).values()}
+    if not used & BY_MAIL:
+        return "not asked for: nothing leaves by e-mail"
+    found = look_up(settings)
+    if settings.outreach.warm_up.since is None:
+        found.append(Verdict("warm-up", "no ramp in [outreach.warm_up]: right for a domain that has sent for months, else set `since`"))
+    said = "; ".join(f"{each.what}: {each.says}" for each in found)
+    if any(each.wrong for each in found):
+        raise ConfigError(f"{settings.company.from_address}: {said}.")
+    return said
+
+
+BY_MAIL = {"sendgrid", "smtp"}
 CHECKS = {
     "sources": _sources,
     "issues": _issues,
@@ -94,4 +122,6 @@ CHECKS = {
     "database": _database,
     "lake": _lake,
     "channel": _channel,
+    "words": _words,
+    "domain": _domain,
 }

@@ -21,6 +21,7 @@ from console.routers import modules
 from core.settings import Settings
 from ledger.database import sessions
 from outreach.keyed_hash import keyed_hash
+from outreach.links import PAGES
 
 STATIC = Path(__file__).parent / "static"
 
@@ -31,6 +32,8 @@ def create_app(settings: Settings) -> FastAPI:
                   lifespan=_ready)  # fmt: skip
     app.state.settings, app.state.limits = settings, Limits()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    # Customers reach one path of the company's website, which a proxy hands on; what their pages need lies below it.
+    app.mount(f"{PAGES}/static", StaticFiles(directory=STATIC), name="customers_static")
     app.include_router(sign_in.ROUTER)
     for package in (console.public, console.api, console.pages):
         for module in modules(package):

@@ -1,13 +1,21 @@
 """What people and programs see when something does not work: the reason in plain words, and the way on."""
 
+import logging
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
+from fastapi.exception_handlers import request_validation_exception_handler
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
+from console.customer_page import LinkClosed, customer_page, link_closed
+from console.page_words import language_for, page_words
 from console.render import at, render
 from core.errors import BeforehandError, ConfigError, LedgerError
+from outreach.links import PAGES
+
+LOG = logging.getLogger(__name__)
 
 TITLES = {403: "Not for you, or not now", 404: "There is nothing here", 405: "There is nothing here",
           410: "This link no longer works", 429: "Too many tries"}  # fmt: skip
@@ -29,7 +37,9 @@ def install(app: FastAPI) -> None:
     """Let the application answer its errors in our words."""
     app.add_exception_handler(SignInFirst, _sign_in_first)
     app.add_exception_handler(StarletteHTTPException, _refused)
+    app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(BeforehandError, _known)
+    app.add_exception_handler(LinkClosed, link_closed)
 
 
 async def _sign_in_first(request: Request, error: Exception) -> Response:
@@ -46,21 +56,52 @@ async def _refused(request: Request, error: Exception) -> Response:
         raise error
     if _for_programs(request):
         return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+    if _for_customers(request):
+        return _to_customer(request, error.status_code, headers=dict(error.headers or {}))
     title = TITLES.get(error.status_code, "That did not work")
     detail = "Check the address, or start from the first page." if error.detail == "Not Found" else str(error.detail)
     return _page(request, error.status_code, title, detail, headers=dict(error.headers or {}))
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    if not isinstance(error, RequestValidationError):
+        raise error
+    if _for_programs(request):
+        return await request_validation_exception_handler(request, error)
+    if _for_customers(request):
+        return _to_customer(request, 422)
+    first = error.errors()[0]
+    return _page(request, 422, "That did not work", f"{first['loc'][-1]}: {first['msg']}, got {first.get('input')!r}.")
 
 
 async def _known(request: Request, error: Exception) -> Response:
     status = 409 if isinstance(error, LedgerError) else 503
     if _for_programs(request):
         return JSONResponse({"detail": str(error), "kind": type(error).__name__}, status)
+    if _for_customers(request):  # what is wrong in our house is for our own log
+        LOG.error("a customer's page failed: %s", error)
+        return _to_customer(request, 503)
     title = "The configuration needs mending" if isinstance(error, ConfigError) else "That did not work"
     return _page(request, status, title, str(error))
 
 
 def _page(request: Request, status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
     return render(request, "problem.html.j2", status=status, headers=headers, title=title, detail=detail)
+
+
+def _to_customer(request: Request, status: int, headers: dict[str, str] | None = None) -> Response:
+    language = language_for(request)
+    words = page_words()[language]
+    if status in (404, 405):
+        return customer_page(request, "public/closed.html.j2", language, status=status)
+    said = words.limited if status == 429 else words.problem
+    page = customer_page(request, "public/problem.html.j2", language, status=status, said=said)
+    page.headers.update(headers or {})
+    return page
+
+
+def _for_customers(request: Request) -> bool:
+    return request.url.path.removeprefix(request.scope.get("root_path", "")).startswith(PAGES)
 
 
 def _for_programs(request: Request) -> bool:

@@ -23,6 +23,7 @@ class Company(Strict):
     postal_address: str
     website: str = Field(pattern=r"^https://")
     phone: str | None = None
+    logo: str | None = Field(default=None, pattern=r"^https://")  # a picture on the website, shown in messages; else the name
     language: str = "en"
     time_zone: str = "UTC"
     currency: str = Field(default="EUR", pattern=r"^[A-Z]{3}$")
@@ -125,6 +126,15 @@ class Events(Strict):
     complaints_at_least: int = Field(default=3, ge=1)        # fewer say nothing, whatever their share
 
 
+class Domain(Strict):
+    """What the doctor looks for in DNS, so that mailbox providers can tell that our mail is ours."""
+
+    dkim_selectors: tuple[str, ...] = ()                      # as the provider shows them: s1, s2
+    signing_domain: str | None = None                         # of the DKIM signature (d=); the From domain when not stated
+    return_path: str | None = None                            # the domain bounces go to; the From domain when not stated
+    name_server: str | None = None                            # host:port to ask instead of this machine's own
+
+
 class Outreach(Strict):
     """Limits of every send, whatever the playbook."""
 
@@ -155,6 +165,7 @@ class Outreach(Strict):
     smtp: Smtp = Smtp()
     webhook: Webhook = Webhook()
     events: Events = Events()
+    domain: Domain = Domain()
 
 
 class Loyalty(Strict):

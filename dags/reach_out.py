@@ -48,7 +48,7 @@ def act() -> dict:
 
 @task(outlets=[Asset("reached")])
 def send() -> dict:
-    from outreach.send import send_due
+    from dags._secrets import send_due
 
     return send_due()
 

@@ -26,7 +26,7 @@ def act() -> dict:
 
 @task
 def send() -> dict:
-    from outreach.send import send_due
+    from dags._secrets import send_due
 
     return send_due()
 

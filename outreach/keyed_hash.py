@@ -16,7 +16,9 @@ from core.settings import Settings
 
 SECRET_ENV = "BEFOREHAND_SECRET"
 FILE = "secret.key"
-CROCKFORD = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ")
+BASE32, ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+CROCKFORD, BACK = str.maketrans(BASE32, ALPHABET), str.maketrans(ALPHABET, BASE32)
+PREFIX, HALF, ROUNDS = 10, 1 << 20, 4  # hexadecimal digits of a key that its code holds, half of their bits, rounds
 
 
 def keyed_hash(settings: Settings, purpose: str, text: str) -> str:
@@ -30,14 +32,34 @@ def suppression_hash(settings: Settings, subject: str) -> str:
 
 
 def check_code(settings: Settings, key: str) -> str:
-    """Return the short code by which a customer can ask us whether the message with this key is really ours."""
-    code = base64.b32encode(_digest(settings, "check code", key)[:5]).decode().translate(CROCKFORD)
+    """Return the short code by which a customer can ask us whether the message with this key is really ours.
+
+    It is the key's first 40 bits under a keyed permutation (a Feistel network of four rounds, Luby and Rackoff 1988), so
+    whoever holds the secret finds the message by its code at once, and nobody else can make a code up.
+    """
+    left, right = divmod(int(key[:PREFIX], 16), HALF)
+    for n in range(ROUNDS):
+        left, right = right, left ^ _round(settings, n, right)
+    code = base64.b32encode((left * HALF + right).to_bytes(5, "big")).decode().translate(CROCKFORD)
     return f"{code[:4]}-{code[4:]}"
 
 
-def stop_token(settings: Settings, key: str) -> str:
-    """Return what proves that a wish to stop was made from the message with this key."""
-    return keyed_hash(settings, "stop", key)[:20]
+def key_prefix(settings: Settings, code: str) -> str | None:
+    """Return how the key of the message with this code begins; None for what cannot be a code."""
+    try:
+        number = int.from_bytes(base64.b32decode(code.translate(BACK)), "big")
+    except ValueError:
+        return None
+    if len(code) != 8:
+        return None
+    left, right = divmod(number, HALF)
+    for n in reversed(range(ROUNDS)):
+        left, right = right ^ _round(settings, n, left), left
+    return f"{left * HALF + right:0{PREFIX}x}"
+
+
+def _round(settings: Settings, n: int, half: int) -> int:
+    return int.from_bytes(_digest(settings, "check code", f"{n} {half}")[:4], "big") % HALF
 
 
 def _digest(settings: Settings, purpose: str, text: str) -> bytes:

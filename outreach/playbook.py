@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from core.errors import ConfigError, unknown_name
 from core.settings import Company, Settings
@@ -88,6 +88,7 @@ class Playbook(Strict):
     mode: Literal["shadow", "pilot", "live"] = "shadow"
     channel: str | None = None                    # the settings' channel when not stated
     topic: str | None = None                      # what a customer can opt out of; the issue when not stated
+    topic_in: dict[str, str] = Field(default={})  # what the topic is called in other languages
     holdout: float = Field(default=0.1, ge=0, le=0.5)
     never_hold_out: bool = False                  # safety, money wrongly taken
     priority: int = 0                             # where issues compete for a customer, the higher one speaks
@@ -104,6 +105,12 @@ class Playbook(Strict):
     update: Later | None = None
     fixed: Later | None = None
     survey: Later | None = None
+    _kind: str = PrivateAttr(default="notice")
+
+    @property
+    def kind(self) -> str:
+        """The kind of message this playbook speaks now: see `spoken`."""
+        return self._kind
 
     @property
     def share(self) -> float:
@@ -145,10 +152,12 @@ class Playbook(Strict):
         if self.action is not None and not done:
             said = {name: each.model_copy(update={"what_we_did": each.what_we_are_doing or each.what_we_did})
                     for name, each in said.items()}  # fmt: skip
-        if said == self.message:
+        if said == self.message and kind == self.kind:
             return self
         mark = kind if done or self.action is None else f"{kind}-doing"
-        return self.model_copy(update={"message": said, "version": f"{self.version}-{mark}"})
+        spoken = self.model_copy(update={"message": said, "version": f"{self.version}-{mark}"})
+        spoken._kind = kind
+        return spoken
 
 
 def load_playbooks(settings: Settings) -> dict[str, Playbook]:
@@ -173,6 +182,7 @@ def load_playbook(path: Path, company: Company) -> Playbook:
     for where, text in _every_text(path, playbook):
         words.check(where, text)
         _check_links(where, text, company)
+        words.check_not_for_sale(where, text)
     for where, said in _every_message(path, playbook):
         for language, each in said.items():
             for part in ("subject", "preview"):

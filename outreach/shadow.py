@@ -12,10 +12,11 @@ from core.clock import as_day, moment_after
 from core.settings import Settings
 from ledger.database import sessions
 from ledger.messages import Message, State
-from outreach.compose import TEMPLATES, Composer, Recipient
+from outreach.compose import Composer, Recipient
 from outreach.local_time import company_zone
 from outreach.modes import in_force
 from outreach.playbook import Playbook, load_playbooks
+from outreach.skeleton import TEMPLATES
 
 FOLDER = "shadow"
 HAPPENED = {"open": "nothing yet", "struck": "the trouble came", "over": "it was over by itself", "expired": "it did not come",

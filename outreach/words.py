@@ -29,6 +29,12 @@ LINK = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+", re.IGNORECASE)
 MONEY = r"(?:[€$£¥₹₽₺]|\b(?:EUR|USD|GBP|CHF|SEK|NOK|DKK|PLN|CZK|JPY|INR|CAD|AUD|euros?|dollars?|pounds?|cents?|francs?)\b)"
 AMOUNT = re.compile(rf"{MONEY}\s*\d[\d.,']*|\d[\d.,'\s]*{MONEY}", re.IGNORECASE)
 
+SALE = re.compile(
+    r"\b(?:buy|purchase|discounts?|special offer|on sale|\d+ ?% off|upgrade (?:now|today|to)|order now|limited time|"
+    r"kaufen|rabatte?|sonderangebote?|jetzt bestellen|schnäppchen|"
+    r"acheter|achetez|remises?|promotions?|offre spéciale|comprar|compre|descuentos?|oferta especial|"
+    r"acquist(?:a|are|i)|sconti?|offerta speciale|kopen|koop|korting|aanbieding(?:en)?)\b", re.IGNORECASE)  # fmt: skip
+
 ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
 ENVIRONMENT.filters = {name: ENVIRONMENT.filters[name] for name in FILTERS}
 ENVIRONMENT.tests = {name: ENVIRONMENT.tests[name] for name in TESTS}
@@ -51,6 +57,12 @@ def check(where: str, source: str) -> None:
                               "Write {{ first_name | default('there') }} or {% if first_name is defined %}.") from error
         if not said:
             raise ConfigError(f"{where}: it says nothing, got {source!r}. Write what the customer should read.")
+
+
+def check_not_for_sale(where: str, source: str) -> None:
+    """Raise ConfigError where a service message sells something: who is in trouble is not sold to, and trusts us less."""
+    if found := SALE.search(source):
+        raise ConfigError(f"{where}: a service message sells nothing, got {found.group()!r}. Leave it out; help first.")
 
 
 def render(source: str, values: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from core.settings import Settings
 from ledger.brakes import open_brakes
 from ledger.messages import SENT, State
+from ledger.preferences import not_wanted
 from outreach.gate.candidate import Candidate
 from outreach.gate.pace import Pace, read_pace
 from outreach.keyed_hash import suppression_hash
@@ -37,6 +38,7 @@ class Facts:
     paused: bool = False
     braked: frozenset[str] = frozenset()                                          # issues stopped by a brake
     suppressed: dict[str, set[tuple[str, str]]] = field(default_factory=dict)     # subject -> topics and reasons
+    not_wanted: set[tuple[str, str, str]] = field(default_factory=set)            # customer, topic, email or phone
     fixes: dict[int, str] = field(default_factory=dict)                           # flag -> state of its action
     needs: dict[str, set[str]] = field(default_factory=dict)                      # customer -> vulnerable, asked
     struck_before: dict[tuple[str, str], int] = field(default_factory=dict)       # customer, issue -> earlier troubles
@@ -93,6 +95,7 @@ def gather(
     facts.written = {issue: playbook.channel or settings.outreach.channel for issue, playbook in playbooks.items()}
     if candidates:
         _read_suppressed(session, candidates, facts)
+        facts.not_wanted = not_wanted(session, {candidate.customer_id for candidate in candidates})
         _read_messages(session, candidates, facts, counting)
         _read_actions_and_needs(session, candidates, facts)
     return facts

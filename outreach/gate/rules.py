@@ -89,6 +89,14 @@ def suppressed(candidate: Candidate, facts: Facts) -> bool:
     return any(topic in topics and reason != "erased" for topic, reason in found)
 
 
+@rule(stops_the_fix=False, awake=lambda facts: facts.not_wanted)
+def not_wanted_this_way(candidate: Candidate, facts: Facts) -> bool:
+    """Refuse the channel by which a customer does not want to hear of this topic."""
+    playbook = facts.playbooks.get(candidate.issue)
+    way = "phone" if (candidate.channel or channel_for(candidate, facts)) == CALL_LIST else "email"
+    return (candidate.customer_id, playbook.subject_of_wish if playbook else candidate.issue, way) in facts.not_wanted
+
+
 @rule(stops_the_fix=True, awake=lambda facts: facts.suppressed)
 def erased(candidate: Candidate, facts: Facts) -> bool:
     """Refuse an erased customer who came back by an import; only a keyed hash of them is left."""

@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from core.errors import ConfigError
 from core.settings import Company, Settings, Storage
 from outreach import words
 from outreach.compose import Composer, Recipient, first_name
 from outreach.keyed_hash import check_code
-from outreach.playbook import load_playbook
+from outreach.playbook import Later, load_playbook
 from tests.outreach.house import NOW, PLAYBOOK
 
 KEY = "0123456789abcdef" * 2
@@ -42,7 +43,7 @@ def write(company, playbook, *, name="Zoë Müller", language="en", key=KEY):
 
 
 def visible(html):
-    body = re.sub(r"<style>.*?</style>|<title>.*?</title>|<div style=\"display:none.*?</div>", " ", html, flags=re.DOTALL)
+    body = re.sub(r"<style.*?</style>|<title>.*?</title>|<!--.*?-->|<div style=\"display:none.*?</div>", " ", html, flags=re.DOTALL)
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
@@ -58,7 +59,7 @@ def test_any_mail_program_reads_it(company, playbook):
     assert mail["Message-ID"] == f"<{KEY}@lumen.example>"
     assert mail["Auto-Submitted"] == "auto-generated"
     assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    assert re.fullmatch(rf"<https://lumen\.example/\S+/{KEY}-[0-9a-f]{{20}}>", mail["List-Unsubscribe"])
+    assert re.fullmatch(rf"<https://lumen\.example/service-messages/stop/{KEY}\.[\w.-]+>", mail["List-Unsubscribe"])
     assert mail["List-Id"] == "<account-notices.service-messages.lumen.example>"
     assert len(mail["Feedback-ID"].split(":")) == 4
     assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
@@ -85,10 +86,45 @@ def test_text_and_html_say_the_same_things(company, playbook):
     assert letter.stop_url in letter.text
 
 
-def test_there_is_no_link_but_the_one_to_stop(company, playbook):
+def test_every_link_leads_to_the_customers_pages_and_html_and_text_have_the_same(company, playbook):
     letter = write(company, playbook)
+    in_html, in_text = (set(re.findall(r"https?://[^\s\"<>]+", body)) for body in (linked(letter.html), letter.text))
 
-    assert set(re.findall(r"https?://[^\s\"<>]+", letter.html + letter.text)) == {letter.stop_url}
+    assert in_html == in_text
+    assert {link.split("/")[4] for link in in_text} == {"stop", "why", "answer"}
+    assert all(link.startswith("https://lumen.example/service-messages/") for link in in_text)
+    assert "src=" not in letter.html
+
+
+def linked(html):
+    return " ".join(re.findall(r'href="([^"]*)"', html))
+
+
+def test_a_logo_says_in_words_whose_it_is(company, playbook):
+    who = company.company.model_copy(update={"logo": "https://lumen.example/logo.png"})
+    letter = write(company.model_copy(update={"company": who}), playbook)
+
+    assert re.search(r'<img alt="Lumière &amp; Söhne"[^>]*src="https://lumen\.example/logo\.png"', letter.html)
+
+
+def test_a_survey_asks_on_its_own_page_and_says_so_in_its_feedback_id(company, playbook):
+    letter = write(company, asking(playbook))
+
+    assert "/service-messages/survey/" in letter.text
+    assert "/service-messages/answer/" not in letter.text
+    assert dict(letter.skeleton.headers)["Feedback-ID"].split(":")[2] == "survey"
+
+
+def asking(playbook):
+    words = {"en": playbook.message["en"].model_copy(update={"subject": "How was it?"})}
+    return playbook.model_copy(update={"survey": Later(message=words)}).spoken("survey", done=True)
+
+
+def test_a_word_without_a_value_blocks_the_message(company, playbook):
+    said = playbook.message["en"].model_copy(update={"what_we_did": "We gave back [%amount%]."})
+
+    with pytest.raises(ConfigError, match=r"no value for 'amount'\. Known: first_name"):
+        write(company, playbook.model_copy(update={"message": {"en": said}}))
 
 
 @pytest.mark.parametrize(

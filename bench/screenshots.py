@@ -1,0 +1,177 @@
+"""Screenshots: two letters, and every page a customer or a colleague may see, as pictures in var/screenshots to be looked at.
+
+`python -m bench.screenshots [FOLDER]` makes a small company in a ledger of its own, serves its console, and photographs
+it in Chromium: on a phone and a desk, light and dark. Pages are found by themselves, so that a new one is seen too.
+"""
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+import uvicorn
+from playwright.sync_api import Browser, sync_playwright
+from sqlalchemy import insert
+
+from console.app import create_app
+from console.sign_in import HASHER
+from core import clock
+from core.errors import MissingError
+from core.settings import Settings, load_settings
+from ledger.cohorts import Cohort
+from ledger.customers import Customer
+from ledger.database import forget, sessions
+from ledger.flags import Flag
+from ledger.messages import Message
+from ledger.people import add_person
+from ledger.server import hold
+from outreach.compose import Composer, Recipient
+from outreach.keyed_hash import check_code
+from outreach.links import LASTS, PAGES, Links
+from outreach.plan import message_key
+from outreach.playbook import load_playbooks
+
+CONFIG = Path(__file__).resolve().parents[1] / "config"
+SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+LETTERS = (("payment_failing", "en"), ("app_trouble", "de"))
+PASSWORD = "four plain words in a row"
+
+
+def main(folder: Path) -> None:
+    """Take every picture into `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="beforehand-shots-") as root, _company(Path(root)) as settings:
+        messages = _people_and_messages(settings)
+        with _served(settings) as address, sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+            for name, page in _letters(settings).items():
+                _every_way(browser, folder, name, page)
+            for name, path in _pages(settings, messages).items():
+                _every_way(browser, folder, name, f"{address}{path}")
+            _every_way(browser, folder, "home", f"{address}/", signs_in_at=f"{address}/sign-in")
+            browser.close()
+    taken = len(list(folder.glob("*.png")))
+    sys.stdout.write(f"{taken} pictures in {folder}\n")
+
+
+@contextmanager
+def _company(root: Path) -> Iterator[Settings]:
+    shutil.copytree(CONFIG, root / "config")
+    path = root / "config" / "settings.toml"
+    path.write_text(path.read_text().replace('root = "var"', f'root = "{root / "var"}"'))
+    settings = load_settings(root / "config")
+    with hold(root / "pg") as server:
+        os.environ["DATABASE_URL"] = server.url
+        try:
+            yield settings
+        finally:
+            forget(os.environ.pop("DATABASE_URL"))
+
+
+def _people_and_messages(settings: Settings) -> dict[str, Message]:
+    """Write an admin, a cohort that waits, and one customer a letter who was written to; return messages by language."""
+    now, day = clock.now(), date.today() - timedelta(days=1)  # noqa: DTZ011
+    found = {}
+    with sessions(settings).begin() as session:
+        add_person(session, email="ada@lumen.example", name="Ada Byron", role="approver", now=now).password_hash = HASHER.hash(PASSWORD)
+        playbooks = load_playbooks(settings)
+        for n, (issue, language) in enumerate(LETTERS):
+            customer = {"customer_id": f"c{n}", "unit_id": f"c{n}", "name": "Zoë Müller", "address": f"zoe{n}@example.org",
+                        "phone": "+49 40 555 0142", "language": language, "time_zone": "Europe/Berlin", "country": "DE",
+                        "consent": True, "updated_at": now}  # fmt: skip
+            session.execute(insert(Customer), [customer])
+            session.add(Cohort(issue=issue, day=day, size=180, expected_precision=0.41, state="waiting", trimmed=[], replay=False, created_at=now))
+            flag = Flag(customer_id=f"c{n}", issue=issue, day=day, probability=0.4, days_until=9.0, reasons=["a payment failed"], evidence={},
+                        detector="rule", replay=False, state="open", created_at=now)  # fmt: skip
+            session.add(flag)
+            session.flush()
+            found[language] = Message(key=message_key(settings, issue=issue, customer_id=f"c{n}", day=day, kind="notice"),
+                                      flag_id=flag.id, kind="notice", issue=issue,
+                                      playbook_version=playbooks[issue].version,
+                                      customer_id=f"c{n}", unit_id=f"c{n}", channel="mailbox", day=day, state="accepted", reasons=[],
+                                      planned_at=now, due_at=now, claimed_at=now, fence=1)  # fmt: skip
+            session.add(found[language])
+    return found
+
+
+def _letters(settings: Settings) -> dict[str, str]:
+    """Return each letter as an HTML page."""
+    composer, playbooks = Composer(settings), load_playbooks(settings)
+    return {f"letter-{issue}-{language}": composer.letter(playbooks[issue], Recipient(
+        "0123456789abcdef" * 2, "zoe@example.org", "Zoë Müller", language, date(2026, 3, 31)), now=clock.now()).html
+        for issue, language in LETTERS}  # fmt: skip
+
+
+def _pages(settings: Settings, messages: dict[str, Message]) -> dict[str, str]:
+    links, now = Links(settings), clock.now()
+    pages = {"sign-in": "/sign-in", "check": f"{PAGES}/check", "closed": f"{PAGES}/stop/x"}
+    for language, message in messages.items():
+        for purpose in LASTS:
+            pages[f"{purpose}-{language}"] = f"{PAGES}/{purpose}/{links.token(purpose, message.key, now)}"
+        pages[f"answer-call_me-{language}"] = f"{PAGES}/answer/{links.token('answer', message.key, now)}/call_me"
+        pages[f"checked-{language}"] = f"{PAGES}/check#{check_code(settings, message.key)}"
+    return pages
+
+
+def _every_way(browser: Browser, folder: Path, name: str, what: str, signs_in_at: str | None = None) -> None:
+    for size, (width, height) in SIZES.items():
+        for scheme in SCHEMES:
+            context: Any = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+            page = context.new_page()
+            if signs_in_at:
+                page.goto(signs_in_at)
+                page.fill("#email", "ada@lumen.example")
+                page.fill("#password", PASSWORD)
+                page.click("main button")
+            if what.startswith("http"):
+                address, _, code = what.partition("#")
+                page.goto(address)
+                if code:
+                    page.fill("#code", code)
+                    page.click("main button")
+            else:
+                page.set_content(what)
+            wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1")
+            if wide:
+                sys.stdout.write(f"{name} {size}: wider than the screen\n")
+            page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
+            context.close()
+
+
+@contextmanager
+def _served(settings: Settings) -> Iterator[str]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = create_app(settings)
+    app.state.limits.count = lambda *_: None  # the photographer may knock often
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.05)
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(10)
+
+
+def _chromium() -> str:
+    found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    if found is None:
+        raise MissingError("chromium: it is not installed. Install Debian's chromium.")
+    return found
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "var/screenshots"))

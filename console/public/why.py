@@ -1,0 +1,19 @@
+"""Why did I get this? What we looked at, what we said, and what the customer can do about it."""
+
+from typing import Annotated
+
+from fastapi import APIRouter
+from fastapi.responses import Response
+
+from console.customer_page import LIMITED, Reader, reader_of
+from outreach.links import PAGES
+from outreach.said import what_happened
+
+ROUTER = APIRouter(prefix=f"{PAGES}/why", include_in_schema=False, dependencies=LIMITED)
+
+
+@ROUTER.get("/{token}")
+def why(reader: Annotated[Reader, reader_of("why")]) -> Response:
+    """Explain one message to whom it was sent."""
+    return reader.page("public/why.html.j2", topic=reader.topic()[1], 
+                       told=what_happened(reader.message, reader.customer, reader.settings))  # fmt: skip
