@@ -78,7 +78,7 @@ def test_text_and_html_say_the_same_things(company, playbook):
 
     for said in ("Hello Zoë,", "Something went wrong with your last payment.", "We try again by ourselves.",
                  "Zoë, you need not do anything.", check_code(company, KEY), "Just answer this message",
-                 "Stop messages of this kind", "+49 40 555 01", "1 Harbour Street, 20457 Hamburg"):  # fmt: skip
+                 "lumen.example/service-messages/check into your browser", "Stop messages of this kind", "+49 40 555 01", "1 Harbour Street, 20457 Hamburg"):  # fmt: skip
         said = " ".join(said.split())
         assert said in html.replace("\xa0", " "), said
         assert said in text.replace("\xa0", " "), said
