@@ -49,5 +49,5 @@ def test_what_would_take_longer_than_three_years_is_never_and_says_what_would_he
         past.draws(f"d{number}", DAY - timedelta(days=number % 80), issue="other")
     past.session.commit()
     found = enrolment(past.settings, "fee_shock", day=DAY, share=0.1)
-    assert found["why"].startswith("never at this volume: 314 months of enrolment, more than 36. Pool, or raise the share: 113 months")
+    assert found["why"].startswith("never at this volume: 1,254 months of enrolment, more than 36. Pool, or raise the share: 451 months")
     assert "readable_from" not in found

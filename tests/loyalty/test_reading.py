@@ -276,10 +276,10 @@ def test_readings_print_as_a_table_of_plain_text(march):
     measure(march, date(2025, 4, 18))
     rows = table(march.settings)
     assert all(isinstance(cell, str) for row in rows for cell in row["said"].values())
-    assert rows[0]["said"] | {"power": "", "p": ""} == {
+    assert rows[0]["said"] | {"power": "", "p": "", "p adjusted": ""} == {
         "issue": ISSUE, "outcome": "retained", "assigned in": "1 month pooled", "after": "1 month", "contacted": "60",
         "held out": "60", "mean contacted": "83.3 %", "mean held out": "60.0 %", "effect": "+23.3 points",
-        "95 % interval": "+7.5 to +39.2 points", "p": "", "power": "", "reading": "more stayed of those contacted",
+        "95 % interval": "+7.5 to +39.2 points", "p": "", "p adjusted": "", "power": "", "reading": "more stayed of those contacted",
     }  # fmt: skip
     assert rows[1]["said"]["reading"].startswith("not yet: no month of 1 is readable")
     assert [row["horizon_months"] for row in rows if row["primary"]] == [1, 6, 18]
