@@ -81,7 +81,9 @@ def lead_time(done: Backtested) -> tuple[str, Table]:
 def _curve(struck: np.ndarray, score: np.ndarray) -> list[tuple[float, float]]:
     """Return (recall, precision) at some points of the order, the first at which anybody was struck and later."""
     hits = np.cumsum(struck[np.argsort(-score, kind="stable")])
-    at = np.unique(np.searchsorted(hits, np.unique(np.ceil(np.linspace(0.02, 1, POINTS) * hits[-1])))) if len(hits) and hits[-1] else []
+    if not len(hits) or not hits[-1]:
+        return []
+    at = np.unique(np.searchsorted(hits, np.unique(np.ceil(np.linspace(0.02, 1, POINTS) * hits[-1]))))
     return [(hits[n] / hits[-1], hits[n] / (n + 1)) for n in at]
 
 

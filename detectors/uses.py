@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from detectors.issue import load_issues
+from detectors.watching import kinds_of
 from feature_store.retention import Needed
 from ledger.flags import Flag
 from ledger.models import Model
@@ -19,7 +20,8 @@ def uses(settings: Settings, session: Session) -> dict[str, list[str]]:
     """Return feature -> "issue NAME" and "model SHA of ISSUE", of the issues configured and the models in use."""
     found: dict[str, list[str]] = defaultdict(list)
     for name, issue in load_issues(settings).items():
-        for feature in dict.fromkeys(c.feature for c in (*issue.exposed_when, *issue.rule_when)):
+        looked_at = (feature for kind in kinds_of(settings, issue).values() for each in kind.looks_at().values() for feature in each)
+        for feature in dict.fromkeys([*(c.feature for c in issue.exposed_when), *looked_at]):
             found[feature].append(f"issue {name}")
     for model in session.scalars(select(Model).where(Model.state.in_(KEPT)).order_by(Model.issue, Model.sha)):
         card = settings.root.joinpath("models", model.sha, "card.json")

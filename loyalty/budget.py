@@ -51,7 +51,7 @@ def choose(effect: Numbers, order: Numbers, keys: list[str], terms: Terms) -> Ch
     """
     net = effect * terms.worth - terms.cost
     places = max(int(terms.budget / terms.cost + 1e-9), 0)
-    ranked = [at for at in np.lexsort((keys, -order)) if net[at] > 0][:places]
+    ranked = [at for at in np.lexsort((np.array(keys), -order)) if net[at] > 0][:places]
     best = np.zeros(len(net), dtype=bool)
     best[ranked] = True
     fraction = min(places / max(len(net), 1), 1.0) if len(ranked) < places else best.mean()

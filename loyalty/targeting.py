@@ -135,8 +135,11 @@ def _compared(gain: Numbers, by_benefit: Numbers, by_risk: Numbers, share: float
     apart = ours - theirs
     width = float(ndtri((1 + CONFIDENCE) / 2)) * float(apart.std(ddof=1)) / np.sqrt(len(apart))
     shares = np.linspace(0, 1, 21)
-    curve = tuple((float(s), *(float(np.where(standing < s, gain, 0.0).mean()) for standing in (by_benefit, by_risk)))
-                  for s in shares)  # fmt: skip
+
+    def gained(standing: Numbers, most: float) -> float:
+        return float(np.where(standing < most, gain, 0.0).mean())
+
+    curve = tuple((float(most), gained(by_benefit, most), gained(by_risk, most)) for most in shares)
     qini = [float(np.trapezoid([point[at] for point in curve], shares) - gain.mean() / 2) for at in (1, 2)]
     difference = float(apart.mean())
     return Verdict(len(gain), share, float(ours.mean()), float(theirs.mean()), difference, difference - width,
