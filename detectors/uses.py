@@ -7,13 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
+from detectors.champion import IN_USE
 from detectors.issue import load_issues
 from detectors.watching import kinds_of
 from feature_store.retention import Needed
 from ledger.flags import Flag
 from ledger.models import Model
 
-KEPT = ("champion", "challenger")
+KEPT = (*IN_USE, "challenger")
 
 
 def uses(settings: Settings, session: Session) -> dict[str, list[str]]:
