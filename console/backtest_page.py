@@ -6,7 +6,7 @@ from typing import Any
 from markupsafe import Markup
 
 from console.backtest_pictures import pictures
-from console.report import _environment
+from console.report import environment
 from core.settings import Settings
 from detectors.backtested import Backtested
 
@@ -14,7 +14,7 @@ from detectors.backtested import Backtested
 def write_page(settings: Settings, done: Backtested, found: dict[str, Any], path: Path) -> Path:
     """Write the page of a backtest and return where it lies; `found` is what `done` reports as plain values."""
     drawn = [(title, Markup(svg), table) for title, svg, table in pictures(done, found)]  # our own SVG, no one else's text
-    template = _environment().get_template("backtest.html.j2")
+    template = environment().get_template("backtest.html.j2")
     context = {"company": settings.company.name, "issue": done.issue, "found": found, "pictures": drawn,
                "interval": _interval, "share": _share, "figure": _figure}  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ import numpy as np
 
 from detectors.backtested import OURS, Backtested, best_simple
 from detectors.rivals import TUNED
-from loyalty.pictures import ACCENT, INK, _of, _svg
+from loyalty.pictures import ACCENT, INK, chart_of, svg
 
 POINTS, BANDS = 40, 10
 Table = tuple[list[str], list[list[str]]]
@@ -27,14 +27,14 @@ def precision_recall(done: Backtested, found: dict[str, Any]) -> tuple[str, Tabl
     across = alt.X("recall:Q", title="recall: of those struck, %", scale=alt.Scale(domain=[0, 100]))
     up = alt.Y("precision:Q", title="precision: of those named, %", scale=alt.Scale(domain=[0, 100]))
     key = alt.Legend(title=None, orient="top", columns=1, labelLimit=260, labelColor=INK, labelFontSize=11, symbolSize=400)
-    lines = _of(drawn).mark_line(strokeWidth=2).encode(
+    lines = chart_of(drawn).mark_line(strokeWidth=2).encode(
         x=across, y=up, color=alt.Color("name:N", scale=of, legend=key), strokeDash=alt.StrokeDash("name:N", scale=dash, legend=key))
-    rate = _of(base).mark_rule(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(y=up)
-    said = _of([{**base[0], "recall": 1, "said": "everybody alike"}]).mark_text(color=INK, align="left", dy=8).encode(
+    rate = chart_of(base).mark_rule(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(y=up)
+    said = chart_of([{**base[0], "recall": 1, "said": "everybody alike"}]).mark_text(color=INK, align="left", dy=8).encode(
         x=across, y=up, text="said:N")  # fmt: skip
     at = (5, 10, 20, 30, 40, 50, 60, 70, 80, 90)
     table = [[f"{share} %", *(f"{_at(rows.struck, rows.scores[name], share / 100):.1%}" for name in names)] for share in at]
-    return _svg(alt.layer(rate, lines, said)), (["recall", *(f"precision: {name}" for name in names)], table)
+    return svg(alt.layer(rate, lines, said)), (["recall", *(f"precision: {name}" for name in names)], table)
 
 
 def calibration(done: Backtested) -> tuple[str, Table]:
@@ -48,13 +48,13 @@ def calibration(done: Backtested) -> tuple[str, Table]:
     across = alt.X("said:Q", title="said, %", scale=alt.Scale(domain=[0, top]))
     up = alt.Y("came:Q", title="came, %", scale=alt.Scale(domain=[0, top]))
     layers = [
-        _of([{"said": 0, "came": 0}, {"said": top, "came": top}]).mark_line(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(x=across, y=up),
-        _of(points).mark_rule(color=ACCENT, strokeWidth=5, opacity=0.45).encode(x=across, y=alt.Y("low:Q", title="came, %"), y2="high:Q"),
-        _of(points).mark_circle(color=ACCENT, size=60, opacity=1).encode(x=across, y=up),
+        chart_of([{"said": 0, "came": 0}, {"said": top, "came": top}]).mark_line(color=INK, opacity=0.4, strokeDash=[1, 3]).encode(x=across, y=up),
+        chart_of(points).mark_rule(color=ACCENT, strokeWidth=5, opacity=0.45).encode(x=across, y=alt.Y("low:Q", title="came, %"), y2="high:Q"),
+        chart_of(points).mark_circle(color=ACCENT, size=60, opacity=1).encode(x=across, y=up),
     ]
     table = [[f"{point['said']:.1f} %", f"{point['came']:.1f} %", f"{point['low']:.1f} to {point['high']:.1f} %", f"{point['n']:,}"]
              for point in points]  # fmt: skip
-    return _svg(alt.layer(*layers)), (["said", "came", "95 %", "customer days"], table)
+    return svg(alt.layer(*layers)), (["said", "came", "95 %", "customer days"], table)
 
 
 def lead_time(done: Backtested) -> tuple[str, Table]:
@@ -67,15 +67,15 @@ def lead_time(done: Backtested) -> tuple[str, Table]:
     edges = np.arange(0, last + step, step)
     counts, _ = np.histogram(leads, edges)
     bars = [{"from": int(a), "to": int(b), "flags": int(n), "none": 0} for a, b, n in zip(edges, edges[1:], counts, strict=False)]
-    drawn = _of(bars).mark_bar(color=ACCENT, opacity=0.85).encode(
+    drawn = chart_of(bars).mark_bar(color=ACCENT, opacity=0.85).encode(
         x=alt.X("from:Q", title="days before the trouble", scale=alt.Scale(domain=[0, int(edges[-1])])), x2="to:Q",
         y=alt.Y("flags:Q", title="flags that came true"), y2="none:Q")  # fmt: skip
     middle = [{"median": float(np.median(leads)), "said": "median"}] if len(leads) else []
     layers = [drawn]
     if middle:
-        layers += [_of(middle).mark_rule(color=INK, strokeDash=[4, 2]).encode(x="median:Q"),
-                   _of(middle).mark_text(color=INK, align="left", dx=4, y=8).encode(x="median:Q", text="said:N")]  # fmt: skip
-    return _svg(alt.layer(*layers)), (["days before", "flags"], [[f"{b['from']} to {b['to']}", str(b["flags"])] for b in bars])
+        layers += [chart_of(middle).mark_rule(color=INK, strokeDash=[4, 2]).encode(x="median:Q"),
+                   chart_of(middle).mark_text(color=INK, align="left", dx=4, y=8).encode(x="median:Q", text="said:N")]  # fmt: skip
+    return svg(alt.layer(*layers)), (["days before", "flags"], [[f"{b['from']} to {b['to']}", str(b["flags"])] for b in bars])
 
 
 def _curve(struck: np.ndarray, score: np.ndarray) -> list[tuple[float, float]]:

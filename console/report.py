@@ -55,12 +55,13 @@ def write_report(settings: Settings, facts: Mapping[str, Any], *, now: datetime)
         "places": _places(settings, facts.get("places") or {}),
         "steps": next_steps(found, readings),
     }  # fmt: skip
-    path.write_text(_environment().get_template("report.html.j2").render(context), encoding="utf-8")
+    path.write_text(environment().get_template("report.html.j2").render(context), encoding="utf-8")
     return Path(str(path))
 
 
 @lru_cache(maxsize=1)
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return the environment of the self-contained pages: strict, escaped, with the filters of figures."""
     made = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
                        lstrip_blocks=True)  # fmt: skip
     made.filters |= {"coded": _coded, "count": count, "number": lambda value: f"{value:,}",

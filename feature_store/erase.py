@@ -20,6 +20,9 @@ from feature_store.lake import PARTITIONS
 
 def erase(settings: Settings, customer_id: str) -> dict[str, int]:
     """Remove every row about a customer; return how many rows of the lake, vectors and quarantine are gone."""
+    for derived in ("lake/_roster", "vectors/kept"):  # made anew from what is left
+        if (settings.root / derived).exists():
+            settings.root.joinpath(derived).fs.rm(str(settings.root / derived), recursive=True)
     lake = settings.root / "lake"
     sources = sorted(path.name for path in lake.iterdir() if not path.name.startswith("_")) if lake.exists() else []
     return {"lake": sum(_from_source(settings, source, customer_id) for source in sources),

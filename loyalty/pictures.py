@@ -40,17 +40,17 @@ def effects_picture(
     title = TITLES[rows[0]["outcome"]] if rows else None
     up = alt.Y("effect:Q", title=title)
     layers = [
-        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
-        _of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
-        _of(points).mark_circle(color=ACCENT, size=90, opacity=1).encode(x=across, y=up),
-        _of(known).mark_point(color=INK, shape="diamond", size=110, strokeWidth=1.5, xOffset=13).encode(x=across, y=up),
-        _of(guessed).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5, xOffset=-13).encode(
+        chart_of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        chart_of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        chart_of(points).mark_circle(color=ACCENT, size=90, opacity=1).encode(x=across, y=up),
+        chart_of(known).mark_point(color=INK, shape="diamond", size=110, strokeWidth=1.5, xOffset=13).encode(x=across, y=up),
+        chart_of(guessed).mark_rule(color=INK, strokeDash=[4, 3], strokeWidth=1.5, xOffset=-13).encode(
             x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
-        _of(guessed).mark_point(color=INK, size=60, strokeWidth=1.5, xOffset=-13).encode(x=across, y=up),
-        _of(waits).mark_text(color=INK, dy=-9, fontStyle="italic").encode(x=across, y=up, text="said:N"),
+        chart_of(guessed).mark_point(color=INK, size=60, strokeWidth=1.5, xOffset=-13).encode(x=across, y=up),
+        chart_of(waits).mark_text(color=INK, dy=-9, fontStyle="italic").encode(x=across, y=up, text="said:N"),
     ]  # fmt: skip
     there = (1, points, points, known, guessed, guessed, waits)
-    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)))
+    return svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)))
 
 
 def looks_picture(looks: Sequence[Mapping[str, Any]], *, outcome: str) -> str:
@@ -64,13 +64,13 @@ def looks_picture(looks: Sequence[Mapping[str, Any]], *, outcome: str) -> str:
     months = looks[0]["horizon_months"] if looks else 0
     across = alt.X("day:T", title=f"known up to, after {months} mo", axis=alt.Axis(format="%b %y", tickCount=5))
     layers = [
-        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
-        _of(points).mark_area(color=ACCENT, opacity=0.2).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
-        *(_of(points).mark_line(color=ACCENT, strokeWidth=0.75).encode(x=across, y=alt.Y(f"{edge}:Q", title=title))
+        chart_of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        chart_of(points).mark_area(color=ACCENT, opacity=0.2).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        *(chart_of(points).mark_line(color=ACCENT, strokeWidth=0.75).encode(x=across, y=alt.Y(f"{edge}:Q", title=title))
           for edge in ("low", "high")),
-        _of(points).mark_line(color=ACCENT, strokeWidth=2).encode(x=across, y=alt.Y("effect:Q", title=title)),
+        chart_of(points).mark_line(color=ACCENT, strokeWidth=2).encode(x=across, y=alt.Y("effect:Q", title=title)),
     ]  # fmt: skip
-    return _svg(alt.layer(*layers[: 1 if not points else None]))
+    return svg(alt.layer(*layers[: 1 if not points else None]))
 
 
 def forest_picture(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -89,14 +89,14 @@ def forest_picture(rows: Sequence[Mapping[str, Any]]) -> str:
     down = alt.Y("name:N", sort=order, title=None, scale=alt.Scale(domain=order), axis=alt.Axis(grid=False, labelLimit=240))
     title = "effect, in the smallest that matters"
     layers = [
-        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=alt.X("zero:Q", title=title)),
-        _of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(y=down, x=alt.X("low:Q", title=title), x2="high:Q"),
-        _of(points).mark_square(color=ACCENT, size=80, opacity=1).encode(y=down, x=alt.X("effect:Q", title=title)),
-        _of(silent).mark_text(color=INK, align="left", dx=4, fontStyle="italic").encode(
+        chart_of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(x=alt.X("zero:Q", title=title)),
+        chart_of(points).mark_rule(color=ACCENT, strokeWidth=3).encode(y=down, x=alt.X("low:Q", title=title), x2="high:Q"),
+        chart_of(points).mark_square(color=ACCENT, size=80, opacity=1).encode(y=down, x=alt.X("effect:Q", title=title)),
+        chart_of(silent).mark_text(color=INK, align="left", dx=4, fontStyle="italic").encode(
             y=down, x=alt.X("effect:Q", title=title), text="said:N"),
     ]  # fmt: skip
     there = (1, points, points, silent)
-    return _svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)), height=24 * max(len(order), 2), left=40)
+    return svg(alt.layer(*(layer for layer, data in zip(layers, there, strict=True) if data)), height=24 * max(len(order), 2), left=40)
 
 
 def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
@@ -112,12 +112,12 @@ def retention_picture(curves: Sequence[Mapping[str, Any]]) -> str:
         "strokeDash": alt.StrokeDash("arm:N", scale=alt.Scale(domain=["contact", "hold_out"], range=[[1, 0], [5, 3]]),
                                      legend=None),
     }
-    lines = _of(drawn).mark_line(interpolate="step-after", strokeWidth=2).encode(x=across, y=up, **look)
+    lines = chart_of(drawn).mark_line(interpolate="step-after", strokeWidth=2).encode(x=across, y=up, **look)
     texts = [
-        _of([row]).mark_text(align="left" if upper else "right", dy=-9 if upper else 13, dx=4 if upper else -4, color=color)
+        chart_of([row]).mark_text(align="left" if upper else "right", dy=-9 if upper else 13, dx=4 if upper else -4, color=color)
         .encode(x=across, y=up, text="name:N") for row, upper, color in _names(drawn)
     ]  # fmt: skip
-    return _svg(alt.layer(lines, *texts))
+    return svg(alt.layer(lines, *texts))
 
 
 def _names(drawn: Sequence[Mapping[str, Any]]) -> list[tuple[dict[str, Any], bool, str]]:
@@ -144,21 +144,22 @@ def months_picture(rows: Sequence[Mapping[str, Any]]) -> str:
     across = alt.X("month:T", title="month of assignment", axis=twice_a_year)
     up = alt.Y("effect:Q", title=title)
     layers = [
-        _of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
-        _of(points).mark_rule(color=ACCENT, strokeWidth=1.5).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
-        _of(points).mark_circle(color=ACCENT, size=28, opacity=1).encode(x=across, y=up),
-        _of(silent).mark_tick(color=INK, opacity=0.5, size=8, thickness=1.5, orient="vertical").encode(x=across, y=up),
+        chart_of([{"zero": 0.0}]).mark_rule(color=INK, strokeDash=[2, 3]).encode(y=alt.Y("zero:Q", title=title)),
+        chart_of(points).mark_rule(color=ACCENT, strokeWidth=1.5).encode(x=across, y=alt.Y("low:Q", title=title), y2="high:Q"),
+        chart_of(points).mark_circle(color=ACCENT, size=28, opacity=1).encode(x=across, y=up),
+        chart_of(silent).mark_tick(color=INK, opacity=0.5, size=8, thickness=1.5, orient="vertical").encode(x=across, y=up),
     ]
-    return _svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, silent), strict=True) if data)))
+    return svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, silent), strict=True) if data)))
 
 
-def _of(rows: Sequence[Mapping[str, Any]]) -> Any:
+def chart_of(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """Return a chart of these rows."""
     import altair as alt
 
     return alt.Chart(alt.Data(values=[dict(row) for row in rows]))
 
 
-def _svg(chart: Any, height: int = HEIGHT, left: int = 5) -> str:
+def svg(chart: Any, height: int = HEIGHT, left: int = 5) -> str:
     """Return the chart as an SVG element to stand inside a page: it takes the page's width and colour."""
     import vl_convert
 
