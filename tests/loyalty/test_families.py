@@ -1,12 +1,13 @@
 """Families are adjusted as statsmodels adjusts them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats.multitest import multipletests
 
 from loyalty.families import holm
 
 
+@settings(max_examples=30, deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_is_that_of_statsmodels(p_values):
     theirs = multipletests(p_values, method="holm")[1]

@@ -172,7 +172,8 @@ def test_the_measure_is_frozen_at_the_first_assignment(house):
     with house.open() as session:
         (frozen,) = session.query(Measure).all()
 
-    assert frozen.measure == {"outcome": "retained", "horizon_months": 6, "smallest_effect": 0.02, "cap": None}
+    assert frozen.measure == {"outcome": "retained", "horizon_months": 6, "smallest_effect": 0.02, "cap": None,
+                              "stop": {"outcome": "retained", "horizon_months": 1, "planned_units": 5000}}
     assert frozen.frozen_at == NOW
 
 

@@ -46,7 +46,8 @@ def test_every_source_and_issue_of_the_demo_loads():
     settings = load_settings(CONFIG)
 
     assert set(load_sources(settings)) == set(SOURCES)
-    assert set(load_issues(settings)) == set(load_truth().effects)
+    watched_without_a_truth = {"card_running_out", "something_odd"}  # in shadow: nobody is told, so there is no effect to know
+    assert set(load_issues(settings)) == set(load_truth().effects) | watched_without_a_truth
 
 
 @pytest.mark.parametrize("source", SOURCES)

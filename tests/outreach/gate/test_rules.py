@@ -209,6 +209,11 @@ def _merged(house):
 
 
 # One line a rule: what makes it refuse a customer with nothing else against them.
+def _flag_of(house, customer):
+    with house.open() as session:
+        return session.query(Flag.id).filter_by(customer_id=customer).scalar()
+
+
 EVERY_RULE = {
     "replay": lambda h: h.change(Flag, {"customer_id": "ann"}, replay=True),
     "stale_score": lambda h: h.change(Flag, {"customer_id": "ann"}, day=DAY - timedelta(days=9)),
@@ -224,6 +229,8 @@ EVERY_RULE = {
     "customer_limit_28d": _merged,
     "unit_limit_28d": lambda h: (h.configure("[outreach]\nmessages_per_unit_28d = 1\nmessages_per_customer_28d = 9"), _told(h, "ann", 20)),
     "quiet_days": lambda h: _told(h, "ann", 3),
+    "not_chosen": lambda h: h.add(Target(flag_id=_flag_of(h, "ann"), issue="payment_failing", day=DAY, ranks_by="risk", expected_net=1.0,
+                                         chosen=False, explored=False, chance=0.5)),
     "address_today": lambda h: (h.customers("bob", address="ann@example.org"), _told(h, "bob", 0)),
 }
 
