@@ -14,7 +14,7 @@ from feature_store.pull import pull_days
 from feature_store.sources.source import load_sources
 
 EXAMPLE = "ravenstack"
-WEEKS = ("--from", "2024-07-01", "--to", "2024-12-01", "--every", "21", "--train-every", "365")
+WEEKS = ("--from", "2024-07-01", "--to", "2024-12-01", "--every", "21", "--train-every", "105")
 EVER = datetime(2030, 1, 1, tzinfo=UTC)
 pytestmark = pytest.mark.needs("data:ravenstack")
 
