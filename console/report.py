@@ -25,6 +25,7 @@ from loyalty.survival import Longer
 from loyalty.wording import amount, count, interval, verdict
 
 NAME = "report.html"
+PICTURES = ("effects", "retention", "months", "looks")
 TEMPLATES = Path(__file__).parent / "templates"
 PLACES = {
     "mailbox": ("Mailbox", "the messages, as files that any mail program opens", "mailbox"),
@@ -95,8 +96,8 @@ def _proofs(
         promised = next((row["horizon_months"] for row in main if row["promised"]), 6)
         outcome = main[0]["outcome"]
         monthly = [row for row in mine if row["month"] != POOLED and row["outcome"] == outcome]
-        pictures = {name: svg for name in ("effects", "retention", "months", "looks") if (svg := picture(settings, issue, name))}
-        if known and "effects" in pictures:
+        pictures = {name: picture(settings, issue, name) or "" for name in PICTURES}  # one not drawn yet is left out of the page
+        if known and pictures["effects"]:
             pictures["effects"] = effects_picture(main, truth=known)
         proofs.append({
             "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised,
