@@ -1,6 +1,6 @@
 # Every target sets up what it needs by itself; `make` alone lists them. PYTHON=/path/to/python3.12 chooses the Python.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run up test test-slow check bench screenshots lock migration clean
+.PHONY: help setup setup-dev run up test test-slow test-operation check bench screenshots lock migration clean
 
 SETUP := sh requirements/setup.sh
 BIN := .venv/bin
@@ -24,10 +24,13 @@ up: setup  ## run the scheduler and everything it needs, until Ctrl-C
 	@$(BIN)/beforehand up
 
 test: check  ## check the code, then run the tests (under ten minutes)
-	$(BIN)/pytest -m "not slow" -n $(JOBS) --dist loadscope $(ARGS)
+	$(BIN)/pytest -m "not slow and not operation" -n $(JOBS) --dist loadscope $(ARGS)
 
 test-slow: setup-dev  ## play, kill, schedule and clone for real: the tests that take minutes
 	$(BIN)/pytest -m slow --timeout 1800 $(ARGS) || [ $$? -eq 5 ]
+
+test-operation: setup-dev  ## kill whole runs and start from a fresh clone (a quarter of an hour and more each)
+	$(BIN)/pytest -m operation --timeout 3600 $(ARGS)
 
 check: setup-dev  ## ruff, import-linter, mypy
 	$(BIN)/ruff check .

@@ -89,7 +89,7 @@ def lake_of(home):
         os.chdir(here)
 
 
-@pytest.mark.slow
+@pytest.mark.operation
 def test_ten_kills_and_a_rerun_leave_what_one_clean_run_leaves(make_home):
     pace, chance = 10, random.Random(20261123)
     clean, killed = make_home("clean"), make_home("killed")
@@ -121,7 +121,7 @@ def test_ten_kills_and_a_rerun_leave_what_one_clean_run_leaves(make_home):
     assert letters
 
 
-@pytest.mark.slow
+@pytest.mark.operation
 def test_a_second_run_changes_nothing_and_says_so(make_home):
     home = make_home("twice")
     home.finish(9)
