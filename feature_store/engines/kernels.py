@@ -200,3 +200,17 @@ def a_day_earlier(days):  # type: ignore[no-untyped-def]
             days[word, who] >>= one
             if word + 1 < days.shape[0]:
                 days[word, who] |= days[word + 1, who] << high
+
+
+@compiled
+def put_in_order(values, at, empty, shown):  # type: ignore[no-untyped-def]
+    """Write the values that stand `at` these places, `empty` for not-a-number; return how many are none even so."""
+    missing = 0
+    for row in range(len(at)):
+        value = values[at[row]]
+        if np.isnan(value):
+            value = empty
+        if np.isnan(value):
+            missing += 1
+        shown[row] = value
+    return missing

@@ -27,8 +27,8 @@ RULE = RuleModel(("f0",), ("f0 >= 2",), Cases((0.6,), 0.1, 50))
 def test_a_day_is_built_by_the_workers_and_scored_where_it_lies(on_cluster):  # noqa: F811
     lay(on_cluster, [(n, "abcdefg"[n % 7 if n % 3 else 0], "paid", T - timedelta(hours=5 * n + 1), T - timedelta(hours=5 * n), False, n, "pro", 0.5, T)
                      for n in range(40)])  # fmt: skip
-    as_of = (T - DAY).date()  # every day since eight days before was pulled: an event was recorded on each
-    bookkeeping.close_days(on_cluster, (T - 8 * DAY).date(), as_of)
+    as_of = (T - DAY).date()
+    bookkeeping.close_days(on_cluster, (T - DAY).date(), as_of)
     frozen = keep(on_cluster, make_set(features_of(EVERY_SHAPE), frozen_on=as_of, notes=[]))
 
     path = build.build_day(day=as_of, settings=on_cluster)
