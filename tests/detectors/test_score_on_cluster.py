@@ -28,7 +28,9 @@ def test_a_day_is_built_by_the_workers_and_scored_where_it_lies(on_cluster):  # 
     lay(on_cluster, [(n, "abcdefg"[n % 7 if n % 3 else 0], "paid", T - timedelta(hours=5 * n + 1), T - timedelta(hours=5 * n), False, n, "pro", 0.5, T)
                      for n in range(40)])  # fmt: skip
     as_of = (T - DAY).date()
-    bookkeeping.close_days(on_cluster, (T - DAY).date(), as_of)
+    said = {"source": "s", "first": as_of, "last": as_of, "again": False, "read": 40, "kept": 40, "quarantined": 0, "dropped": "{}", "signature": ""}
+    bookkeeping.record_pull(on_cluster, said)
+    bookkeeping.close_days(on_cluster, as_of, as_of)
     frozen = keep(on_cluster, make_set(features_of(EVERY_SHAPE), frozen_on=as_of, notes=[]))
 
     path = build.build_day(day=as_of, settings=on_cluster)

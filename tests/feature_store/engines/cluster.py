@@ -45,7 +45,7 @@ def standalone(folder):
             process.wait(timeout=30)
 
 
-def wait_for_workers(pages, seconds=90):
+def wait_for_workers(pages, seconds=240):
     """Wait until the master's page counts two live workers."""
     deadline = time.monotonic() + seconds
     while True:
