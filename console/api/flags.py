@@ -16,7 +16,7 @@ from ledger.flags import Flag
 ROUTER = APIRouter(tags=["flags"])
 AT_MOST = 500
 State = Literal["open", "struck", "over", "expired", "rejected"]
-EXAMPLE = {
+EXAMPLE: dict[str, Any] = {
     "id": 4711, "customer_id": "c00042", "issue": "payment_failing", "day": "2026-03-31", "probability": 0.31, "days_until": 6.5,
     "state": "open", "closed_on": None, "detector": "payment_failing", "created_at": "2026-04-01T02:10:03Z",
 }  # fmt: skip
