@@ -1,5 +1,6 @@
 """Another system tells of contacts and outcomes: taken whole or not at all, done once however often it is sent."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -39,6 +40,14 @@ def test_the_same_request_twice_is_done_once_and_answered_alike(caller, session)
     first, second = tell(caller, SALE, what="outcomes"), tell(caller, SALE, what="outcomes")
     assert (second.status_code, second.json()) == (first.status_code, first.json())
     assert (first.headers.get("idempotent-replayed"), second.headers["idempotent-replayed"]) == (None, "true")
+    assert kept(session) == 1
+
+
+def test_blanks_and_the_order_of_keys_make_no_other_request(caller, session):
+    tell(caller, CALL)
+    headers = {"Idempotency-Key": "k-1", "Content-Type": "application/json"}
+    again = caller.post("/api/v1/contacts", content=json.dumps({"contacts": [dict(reversed(CALL.items()))]}, indent=4), headers=headers)
+    assert (again.status_code, again.headers["idempotent-replayed"]) == (201, "true")
     assert kept(session) == 1
 
 
