@@ -71,7 +71,7 @@ def _flagged(size: Size) -> dict[str, tuple[dict[str, str], str]]:
         "day": day, "probability": "0.05 + 0.9 * random()", "days_until": "1 + 20 * random()", "detector": issue, "replay": "false",
         "reasons": f"jsonb_build_array((1 + n % 5) || ' payments failed within 30 days', {_one_of(('A card runs out soon', 'Use fell by half'))})",
         "evidence": "jsonb_build_object('failed_payments_30d', n % 5, 'paid_cents_90d', n % 9000)",
-        "state": f"CASE WHEN {day} > DATE '{size.last}' - 14 THEN 'open' ELSE {_one_of(('struck', 'over', 'expired', 'rejected'))} END",
+        "state": f"CASE WHEN {day} > DATE '{size.last}' - 14 AND n <= {max(size.customers // 10, 1)} THEN 'open' ELSE {_one_of(('struck', 'over', 'expired', 'rejected'))} END",
         "created_at": f"({day} + 1)::timestamptz + interval '3 hours'",
     }  # fmt: skip
     waiting = f"day > DATE '{size.last}' - 2"
@@ -113,7 +113,9 @@ def _told() -> dict[str, tuple[dict[str, str], str]]:
         "inbox": ({"kind": _one_of(("contact", "outcome"), "m.id"), "customer_id": "m.customer_id", "token": "'crm'", "recorded_at": after,
                    "body": "jsonb_build_object('id', m.id::text, 'topic', 'how_to', 'occurred_at', m.planned_at)"}, f"{sent} AND m.id % 4 = 1"),
         "acts": ({"actor": "'ada@lumen.example'", "act": "'approve'", "subject": "'cohort ' || issue || ' ' || day", "detail": "'{}'::jsonb",
-                  "at": "decided_at"}, "cohorts CROSS JOIN generate_series(1, 5) WHERE state = 'approved'"),
+                  "at": "decided_at"}, "cohorts CROSS JOIN generate_series(1, 25) WHERE state = 'approved'"),
+        "provider_events": ({"provider": "'sendgrid'", "event_id": "md5('event' || m.id)", "message_key": "key", "known": "true",
+                             "kind": "'delivered'", "occurred_at": after, "recorded_at": after, "detail": "'{}'::jsonb"}, sent),
     }  # fmt: skip
 
 
