@@ -4,7 +4,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +32,13 @@ class Tally:
     took: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     failed: dict[str, str] = field(default_factory=dict)
 
-    def note(self, page: Page, answer: httpx.Response) -> None:
-        """Count one answer."""
+    async def note(self, page: Page, asked: Awaitable[httpx.Response]) -> None:
+        """Count one answer, or that there was none."""
+        try:
+            answer = await asked
+        except httpx.TransportError as error:
+            self.failed[page.name] = f"gave no answer ({type(error).__name__})"
+            return
         if answer.status_code in FINE:
             self.took[page.name].append(server_ms(answer.headers[HEADER]))
         else:
@@ -55,7 +60,7 @@ async def read(
     tally, first = Tally(), Tally()
     async with httpx.AsyncClient(base_url=address, cookies=dict(keys[0].cookies), timeout=120) as client:
         for page in pages:
-            first.note(page, await ask(client, page, subjects[0], keys[0]))
+            await first.note(page, ask(client, page, subjects[0], keys[0]))
     open_ones = [page for page in pages if page.name not in first.failed]
     until = time.monotonic() + seconds
     await asyncio.gather(*(_reader(address, open_ones, subjects, each, (n, until, tally)) for n, each in enumerate(keys)))
@@ -72,7 +77,7 @@ async def _reader(
         await asyncio.sleep(chance.uniform(0, 3))
         while time.monotonic() < until:
             for page in chance.sample(list(pages), len(pages)):
-                tally.note(page, await ask(client, page, chance.choice(subjects), keys))
+                await tally.note(page, ask(client, page, chance.choice(subjects), keys))
                 await asyncio.sleep(chance.uniform(1, 3))
                 if time.monotonic() >= until:
                     break
