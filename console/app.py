@@ -16,8 +16,10 @@ import console.api
 import console.pages
 import console.public
 from console import access, errors, security, sign_in
+from console.body_limit import BodyLimit
 from console.limits import Limits
 from console.routers import modules
+from console.timing import Timing
 from core.settings import Settings
 from ledger.database import sessions
 from outreach.keyed_hash import keyed_hash
@@ -28,8 +30,8 @@ STATIC = Path(__file__).parent / "static"
 
 def create_app(settings: Settings) -> FastAPI:
     """Return the console of one configuration. Raise ConfigError for a route that does not say who may use it."""
-    app = FastAPI(title="Beforehand", version="1", docs_url=None, redoc_url=None, openapi_url="/api/openapi.json",
-                  lifespan=_ready)  # fmt: skip
+    app = FastAPI(title="Beforehand", version="1", description=console.api.ABOUT, docs_url=None, redoc_url=None,
+                  openapi_url="/api/openapi.json", lifespan=_ready)  # fmt: skip
     app.state.settings, app.state.limits = settings, Limits()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # Customers reach one path of the company's website, which a proxy hands on; what their pages need lies below it.
@@ -37,13 +39,15 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(sign_in.ROUTER)
     for package in (console.public, console.api, console.pages):
         for module in modules(package):
-            app.include_router(module.ROUTER, prefix="/api" if package is console.api else "")
+            app.include_router(module.ROUTER, prefix="/api/v1" if package is console.api else "")
     access.check(app)
     errors.install(app)
     app.add_middleware(security.Headers, secure=settings.console.secure)
     # Only the few minutes at an OpenID provider need a state of their own; who is signed in lies in the ledger.
     app.add_middleware(SessionMiddleware, secret_key=keyed_hash(settings, "sign-in state", "console"), session_cookie="beforehand_state",
                        max_age=600, same_site="lax", https_only=settings.console.secure)  # fmt: skip
+    app.add_middleware(BodyLimit)
+    app.add_middleware(Timing)
     return app
 
 

@@ -4,13 +4,13 @@ import logging
 from urllib.parse import quote
 
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.exception_handlers import request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from console.customer_page import LinkClosed, customer_page, link_closed
 from console.page_words import language_for, page_words
+from console.problems import problem_of
 from console.render import at, render
 from core.errors import BeforehandError, ConfigError, LedgerError
 from outreach.links import PAGES
@@ -55,7 +55,7 @@ async def _refused(request: Request, error: Exception) -> Response:
     if not isinstance(error, StarletteHTTPException):
         raise error
     if _for_programs(request):
-        return JSONResponse({"detail": error.detail}, error.status_code, headers=error.headers)
+        return JSONResponse({"detail": str(error.detail), "fields": []}, error.status_code, headers=error.headers)
     if _for_customers(request):
         return _to_customer(request, error.status_code, headers=dict(error.headers or {}))
     title = TITLES.get(error.status_code, "That did not work")
@@ -67,7 +67,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     if _for_programs(request):
-        return await request_validation_exception_handler(request, error)
+        return JSONResponse(problem_of(error.errors()).model_dump(), 422)
     if _for_customers(request):
         return _to_customer(request, 422)
     first = error.errors()[0]
@@ -77,7 +77,7 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 async def _known(request: Request, error: Exception) -> Response:
     status = 409 if isinstance(error, LedgerError) else 503
     if _for_programs(request):
-        return JSONResponse({"detail": str(error), "kind": type(error).__name__}, status)
+        return JSONResponse({"detail": str(error), "fields": []}, status)
     if _for_customers(request):  # what is wrong in our house is for our own log
         LOG.error("a customer's page failed: %s", error)
         return _to_customer(request, 503)

@@ -2,8 +2,8 @@
 
 from datetime import date, datetime
 
-from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import UniqueConstraint, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
 
@@ -30,3 +30,18 @@ class Assignment(Base):
     assigned_at: Mapped[datetime]
     assigned_on: Mapped[date]               # the day whose cohort it was
     frozen_until: Mapped[date]
+
+
+def drawn_scopes(session: Session) -> set[str]:
+    """Return every scope in which anybody was ever drawn; the index is walked from scope to scope, not row by row."""
+    return set(session.scalars(SCOPES))
+
+
+SCOPES = text("""
+    WITH RECURSIVE found AS (
+        (SELECT scope FROM assignments ORDER BY scope LIMIT 1)
+        UNION ALL
+        SELECT (SELECT scope FROM assignments WHERE scope > found.scope ORDER BY scope LIMIT 1) FROM found WHERE scope IS NOT NULL
+    )
+    SELECT scope FROM found WHERE scope IS NOT NULL
+""")

@@ -21,6 +21,7 @@ from ledger.acts import Act
 from ledger.customers import Customer
 from ledger.event_bodies import EMPTIED, EventBody
 from ledger.flags import Flag
+from ledger.inbox import InboxRow
 from ledger.messages import Message
 from ledger.suppressions import Suppression, suppress
 from outreach.hooks.file import FOLDER as ACTIONS
@@ -28,7 +29,7 @@ from outreach.keyed_hash import suppression_hash
 
 IDENTIFIERS = ("customer_id", "unit_id", "address", "phone", "asked_by")  # columns in which the hash takes their place
 CONTENT = ("evidence", "parameters", "detail", "text", "note", "says", "because")  # of their own rows, emptied
-NOT_THEIRS = ("customers", "suppressions", "event_bodies", "acts")  # looked after one by one
+NOT_THEIRS = ("customers", "suppressions", "event_bodies", "acts", "inbox")  # looked after one by one
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def _from_ledger(session: Session, who: Erased) -> int:
         *(update(EventBody).where(sa.text(MENTIONS).bindparams(name=name.lower())).values(body=EMPTIED) for name in who.names[1:]),
         delete(Suppression).where(Suppression.subject.in_(who.names)),
         delete(Customer).where(Customer.customer_id == who.customer_id),
+        delete(InboxRow).where(InboxRow.customer_id == who.customer_id),
     ]  # fmt: skip
     return touched + sum(_rows(session, statement) for statement in statements)
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from core.errors import LedgerError, unknown_name
 from core.settings import Settings
-from ledger.assignments import Assignment
+from ledger.assignments import drawn_scopes
 from ledger.customers import Customer
 from outreach.holdout import PROGRAMME, held_out_from
 
@@ -19,7 +19,7 @@ def heldout(session: Session, customer_id: str, *, day: date, settings: Settings
 
     Without an issue every one counts. Whoever was never drawn is not held out. Raise LedgerError for an issue nobody knows.
     """
-    known = set(session.scalars(select(Assignment.scope).distinct()))
+    known = drawn_scopes(session)
     configured = {path.stem for path in (settings.folder / "playbooks").glob("*.toml")}
     if issue is not None and issue not in known | configured:
         raise LedgerError(unknown_name("heldout", "issue", issue, known | configured))

@@ -51,7 +51,7 @@ class Sql:
             if bounds:
                 column = connection.dialect.identifier_preparer.quote(str(source.cursor))
                 statement += f" WHERE {column} >= :since AND {column} < :until"
-            rows = joined([_frame(batch) for batch in _batches(connection, statement, bounds, source)], source.name)
+            rows = joined([frame_of(batch) for batch in _batches(connection, statement, bounds, source)], source.name)
         _check_columns(rows, source, settings)
         rows = placed(rows, source.table or "query", last)
         return _by_cursor(rows, source, first, last) if source.cursor and rows.height else rows
@@ -59,7 +59,7 @@ class Sql:
     def table(self, source: Source, settings: Settings, lookup: Lookup) -> pl.DataFrame:
         """Return the rows of a lookup's query."""
         with _connected(source, settings) as connection:
-            return joined([_frame(batch) for batch in _batches(connection, str(lookup.query), {}, source)], source.name)
+            return joined([frame_of(batch) for batch in _batches(connection, str(lookup.query), {}, source)], source.name)
 
     def signature(self, source: Source, settings: Settings) -> str | None:
         """Return None: whether a database's rows have changed is known only by reading them."""
@@ -107,7 +107,7 @@ def _batches(
         yield names, []
 
 
-def _frame(batch: tuple[list[str], list[Any]]) -> pl.DataFrame:
+def frame_of(batch: tuple[list[str], list[Any]]) -> pl.DataFrame:
     """Return a batch as a frame; what is neither number, text nor time (UUID, JSON) becomes text."""
     names, rows = batch
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)

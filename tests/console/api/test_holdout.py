@@ -33,14 +33,14 @@ def test_every_customer_gets_the_same_answer_as_by_every_other_door(house, ask):
         customer = f"c{number:05d}"
         with house.open() as session:
             expected = heldout(session, customer, day=DAY, settings=house.settings, issue="payment_failing")
-        assert ask(f"/api/holdout/{customer}?issue=payment_failing&day={DAY}").json() == expected
+        assert ask(f"/api/v1/holdout/{customer}?issue=payment_failing&day={DAY}").json() == expected
 
 
 def test_without_a_token_nobody_learns_anything(ask):
-    assert ask("/api/holdout/c00001", "bfh_made_up").status_code == 401
+    assert ask("/api/v1/holdout/c00001", "bfh_made_up").status_code == 401
 
 
 def test_an_issue_nobody_knows_is_named(ask):
-    answer = ask("/api/holdout/c00001?issue=payment_filing")
+    answer = ask("/api/v1/holdout/c00001?issue=payment_filing")
     assert answer.status_code == 404
     assert "Did you mean 'payment_failing'" in answer.text
