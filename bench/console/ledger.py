@@ -129,7 +129,9 @@ def _measured(size: Size) -> dict[str, tuple[dict[str, str], str]]:
                "state": "CASE WHEN horizon <= back THEN 'readable' ELSE 'not_yet' END", "why": "CASE WHEN horizon <= back THEN NULL ELSE 'too early' END",
                "mean_contact": "0.8", "mean_hold_out": "0.78", "effect": "0.02", "low": "-0.01", "high": "0.05", "p_value": "0.2", "power": "0.6",
                "smallest_seen": "0.04", "data_until": f"DATE '{size.last}'", "issued_at": "now()",
-               "detail": "jsonb_build_object('primary', outcome = 'retained', 'promised', horizon = 6, 'smallest_effect', 0.03)"}  # fmt: skip
+               "detail": "jsonb_build_object('primary', outcome = 'retained', 'promised', outcome = 'retained' AND horizon = 6, "
+                         "'smallest_effect', 0.03, 'p_adjusted', 0.2, 'stages', '[]'::jsonb, 'contamination', NULL, 'balance', NULL, "
+                         "'breakdown_of', NULL, 'units', 500, 'ready', 500, 'observed', 480)"}  # fmt: skip
     model = {"sha": "md5(issue || back)", "issue": "issue", "detector": "issue", "state": "CASE back WHEN 0 THEN 'champion' ELSE 'retired' END",
              "trained_on": f"DATE '{size.last}' - back * 28", "flag_at": "0.2", "created_at": "now()"}  # fmt: skip
     missed = (f"generate_series(0, {DAYS}) AS back, unnest(ARRAY['billing.payment_failed','contacts.app_broken']) AS event, "
