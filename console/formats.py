@@ -97,7 +97,7 @@ def _pattern(digits: int) -> str:
 
 
 def _percent(locale: Locale, digits: int) -> str:
-    usual = str(locale.percent_formats.get(None).pattern)
+    usual = str(locale.percent_formats[None].pattern)
     return usual.replace("#,##0", _pattern(digits))
 
 
