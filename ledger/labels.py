@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ForeignKey, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.errors import LedgerError, unknown_name
@@ -36,3 +36,8 @@ def say(
         raise LedgerError(f"label {label!r}: flags {strange} do not exist. `beforehand review ISSUE DAY` lists flags.")
     rows = [{"flag_id": n, "label": label, "source": source, "said_by": said_by, "said_at": now} for n in sorted(found)]
     return add_once(session, Label, rows, key=["flag_id"])
+
+
+def unsay(session: Session, flag_ids: Sequence[int]) -> None:
+    """Take a reviewer's word on flags back; what a customer said stays."""
+    session.execute(delete(Label).where(Label.flag_id.in_(flag_ids), Label.source == "reviewer"))
