@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import ARRAY, Integer, all_, any_, func, literal, select, text, update
 from sqlalchemy.orm import Session
 
 from core.clock import as_day
@@ -145,14 +145,14 @@ def _tell_flags(session: Session, cohort: Cohort, word: Word) -> None:
     """Close or reopen the flags, and keep or take back what detectors may learn."""
     here = select(Flag.id).where(Flag.issue == cohort.issue, Flag.day == cohort.day)
     if word.because is not None:
-        about = list(word.flags) or list(session.scalars(here.where(Flag.id.not_in(cohort.trimmed))))
+        about = list(word.flags) or list(session.scalars(here.where(Flag.id != all_(_ids(cohort.trimmed)))))
         say(session, about, label=word.because, said_by=word.actor, now=word.now)
     if word.verdict == "restore":
         unsay(session, word.flags)
     if word.verdict == "reject":
         _close(session, cohort, on=word.now.date())
     if word.verdict == "reopen":
-        unsay(session, list(session.scalars(here.where(Flag.state == "rejected", Flag.id.not_in(cohort.trimmed)))))
+        unsay(session, list(session.scalars(here.where(Flag.state == "rejected", Flag.id != all_(_ids(cohort.trimmed))))))
         session.execute(REOPEN, {"issue": cohort.issue, "day": cohort.day})
 
 
@@ -187,10 +187,15 @@ def _check_flags(session: Session, cohort: Cohort, word: Word) -> None:
     where = subject(cohort.issue, cohort.day)
     if word.because is not None and not word.flags and word.verdict != "reject":
         raise ConfigError(f"{where}: --because says why flags are taken out, got none. Name them with --flag.")
-    here = (Flag.id.in_(word.flags), Flag.issue == cohort.issue, Flag.day == cohort.day)
+    here = (Flag.id == any_(_ids(word.flags)), Flag.issue == cohort.issue, Flag.day == cohort.day)
     found = set(session.scalars(select(Flag.id).where(*here))) if word.flags else set()
     if strange := sorted(set(word.flags) - found):
         raise LedgerError(f"{where}: flags {strange} are not in this cohort. `beforehand review ISSUE DAY` lists its flags.")
+
+
+def _ids(flags: Sequence[int]) -> Any:
+    """Return flags as one value, however many they are."""
+    return literal(list(flags), ARRAY(Integer))
 
 
 def _close(session: Session, cohort: Cohort, *, on: date) -> None:
