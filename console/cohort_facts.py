@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import ARRAY, Integer, all_, func, literal, select
 from sqlalchemy.orm import Session

@@ -41,3 +41,9 @@ def say(
 def unsay(session: Session, flag_ids: Sequence[int]) -> None:
     """Take a reviewer's word on flags back; what a customer said stays."""
     session.execute(delete(Label).where(Label.flag_id == any_(literal(list(flag_ids), ARRAY(Integer))), Label.source == "reviewer"))
+
+
+def labels_of(session: Session, flag_ids: Sequence[int]) -> dict[int, str]:
+    """Map those of some flags of which somebody said a word to it."""
+    about = select(Label.flag_id, Label.label).where(Label.flag_id == any_(literal(list(flag_ids), ARRAY(Integer))))
+    return {flag: label for flag, label in session.execute(about)}
