@@ -19,6 +19,7 @@ from ledger.cohorts import Cohort
 from ledger.flags import Flag
 from ledger.shares import share_in_force
 from outreach.brake import usual_size
+from outreach.frame import base_language
 from outreach.modes import in_force
 from outreach.playbook import Playbook, load_playbook
 from outreach.recall import waits_whole
@@ -166,6 +167,12 @@ def _issue(path: Path, changed: int) -> Issue:
 @lru_cache(maxsize=256)
 def _playbook(path: Path, changed: int, company: str) -> Playbook:
     return load_playbook(path, Company.model_validate_json(company))
+
+
+def languages_of(playbook: Playbook | None, settings: Settings) -> list[str]:
+    """Return the languages a playbook speaks, the company's own first."""
+    own = base_language(settings.company.language)
+    return sorted(playbook.message, key=lambda each: (each != own, each)) if playbook else []
 
 
 def problem_of(settings: Settings, name: str) -> str | None:

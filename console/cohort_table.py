@@ -26,7 +26,7 @@ from ledger.cohorts import Cohort
 from ledger.flags import Flag
 from ledger.messages import Message
 
-PAGE = 100
+PAGE = 50
 FACETS = 12
 FAR = 1e9  # days: where nobody can say when it hurts, it comes last
 SORTS: dict[str, ColumnElement[Any]] = {
@@ -118,10 +118,10 @@ def facets(session: Session, cohort: Cohort) -> tuple[list[tuple[str, int]], lis
     here = (Flag.issue == cohort.issue, Flag.day == cohort.day)
     first, n = Flag.reasons[0].as_string(), func.count()
     reasons = select(first, n).where(*here, func.jsonb_array_length(Flag.reasons) > 0).group_by(first).order_by(n.desc(), first)
-    key = func.jsonb_object_keys(Flag.evidence).column_valued("key")
-    traits = select(key, func.count()).select_from(Flag).join(key, literal(True)).where(*here).group_by(key)
+    each = select(func.jsonb_object_keys(Flag.evidence).label("key")).where(*here).subquery()
+    traits = select(each.c.key, n).group_by(each.c.key).order_by(n.desc(), each.c.key)
     said = [(str(reason), int(n)) for reason, n in session.execute(reasons.limit(FACETS))]
-    return said, [(str(name), int(n)) for name, n in session.execute(traits.order_by(func.count().desc(), key).limit(FACETS))]
+    return said, [(str(name), int(n)) for name, n in session.execute(traits.limit(FACETS))]
 
 
 def _columns(cohort: Cohort, wish: Wish) -> Select[Any]:

@@ -89,7 +89,7 @@ def _about(session: Session, settings: Settings, found: Cohort) -> dict[str, Any
     size, expected = facts.size_of(session, settings, found), facts.expected_of(session, found)
     return {
         "issue": issue, "playbook": playbook, "problem": problem, "size": size, "expected": expected,
-        "worth": facts.worth_of(issue, size, expected), "line": settings.review.four_eyes_above,
+        "languages": facts.languages_of(playbook, settings), "worth": facts.worth_of(issue, size, expected), "line": settings.review.four_eyes_above,
         "proof": facts.proof_of(session, settings, playbook, found, now=clock.now()) if playbook else None,
         "became": facts.became_of(session, found), "trail": facts.trail(session, found),
         "brakes": facts.stands_in_the_way(session, settings, found), "recallable": facts.can_be_recalled(session, found),

@@ -112,7 +112,7 @@ def _filter(said: FormData) -> str:
 
 def _flags(request: Request, settings: Settings, issue: str, day: date, said: FormData) -> list[int]:
     """Return the flags that are marked, or all that fit the filter the form repeats."""
-    if said.get("which") == "filter":
+    if said.getlist("which")[-1:] == ["filter"]:  # a button of its own outweighs the choice above the table
         with sessions(settings).begin() as session:
             return table.numbers(session, cohort_of(session, issue, day), table.wish_of(request, said))
     marked = [str(each) for each in said.getlist("flag")]
