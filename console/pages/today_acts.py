@@ -38,9 +38,9 @@ def call_made(request: Request, visitor: Reviewer, key: Key, verdict: Verdict = 
 def doubt_settled(request: Request, visitor: Approver, number: Number, verdict: Verdict = "", note: Note = "") -> Response:
     """Write what became of a message in doubt."""
     with sessions(_settings(request)).begin() as session:
-        moved = settle_doubt(session, number, verdict=verdict, by=visitor.email, now=clock.now(), note=_text(note))
-    if not moved:
-        raise LedgerError(f"message {number}: is in no doubt any more, got {verdict!r}. The provider or somebody else settled it; nothing was changed.")
+        if not settle_doubt(session, number, verdict=verdict, by=visitor.email, now=clock.now(), note=_text(note)):
+            raise LedgerError(f"message {number}: is in no doubt any more, got {verdict!r}. The provider or somebody else settled it; "
+                              "nothing was changed.")  # fmt: skip
     return _back(request, "doubts")
 
 

@@ -227,7 +227,7 @@ def test_after_the_first_claim_nothing_is_called_back(waiting):
 class Airflow(BaseHTTPRequestHandler):
     """Answers as Airflow's API does, to one user."""
 
-    def do_POST(self):  # noqa: N802
+    def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
         self.server.asked.append((self.path, body, self.headers.get("authorization")))
         answer = {"/auth/token": {"access_token": "let me in"}, "/api/v2/dags/send/dagRuns": {"dag_run_id": "manual__1"}}[self.path]
