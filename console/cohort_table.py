@@ -29,7 +29,7 @@ from ledger.messages import Message
 PAGE = 50
 FACETS = 12
 FAR = 1e9  # days: where nobody can say when it hurts, it comes last
-SORTS: dict[str, ColumnElement[Any]] = {
+SORTS: dict[str, Any] = {
     "probability": Flag.probability, "days_until": func.coalesce(Flag.days_until, FAR), "customer": Flag.customer_id,
 }  # fmt: skip
 SHOWN = ("in", "out", "all")
@@ -54,7 +54,7 @@ class Wish:
         return bool(self.q or self.reason or self.trait) or self.low is not None or self.high is not None
 
     @property
-    def column(self) -> ColumnElement[Any]:
+    def column(self) -> Any:
         """What it is sorted by."""
         return SORTS[self.sort.removeprefix("-")]
 

@@ -52,7 +52,7 @@ def _state(state: str) -> list[ColumnElement[bool]]:
     if state not in ("", *STATES):
         raise HTTPException(422, f"state: one of {', '.join(STATES)}, got {state!r}.")
     if state in ("", "replay"):
-        return [Cohort.replay] if state else []
+        return [Cohort.replay.is_(True)] if state else []
     return [Cohort.state == state, ~Cohort.replay]
 
 

@@ -47,6 +47,7 @@ def browser():
 def page(browser, site):
     """A page that is signed in, at a phone's width."""
     opened = browser.new_context(viewport=SIZES["phone"], reduced_motion="reduce").new_page()
+    opened.set_default_timeout(120_000)  # a machine at work may keep a page waiting
     opened.complaints = []
     opened.on("console", lambda said: opened.complaints.append(said.text) if said.type == "error" else None)
     opened.on("pageerror", lambda error: opened.complaints.append(str(error)))
