@@ -6,7 +6,7 @@ import typer
 
 from cli.voice import VOICE, configured
 from core.clock import now
-from core.errors import ConfigError, LedgerError
+from core.errors import ConfigError
 from core.settings import Settings
 from ledger.database import sessions
 
@@ -38,15 +38,10 @@ def _pull(settings: Settings, issue: str, why: str, actor: str) -> None:
 
 
 def _lift(settings: Settings, number: int, actor: str) -> None:
-    from ledger.acts import Act
-    from ledger.brakes import lift
-    from outreach.modes import check_approver
+    from outreach.kill_switch import let_go
 
-    check_approver(f"brake {number}", actor, settings)
     with sessions(settings).begin() as session:
-        if not lift(session, number, by=actor, now=now()):
-            raise LedgerError(f"brake {number}: is not on. `beforehand brake` lists those that are.")
-        session.add(Act(actor=actor, act="lift", subject=f"brake {number}", detail={}, at=now()))
+        let_go(session, number, by=actor, now=now(), settings=settings)
     VOICE.result({"lifted": number}, [f"Brake {number} is let go; what became stale meanwhile is not sent."])
 
 

@@ -7,21 +7,19 @@ import typer
 from sqlalchemy import func, select
 
 from cli.voice import VOICE, configured
-from core.clock import last_whole_day, now
+from core.clock import now
 from core.errors import ConfigError, LedgerError, unknown_name
 from core.settings import Settings
 from ledger.customers import Customer
 from ledger.database import sessions
-from outreach.compose import Composer, Recipient
 from outreach.frame import base_language
 from outreach.letter import Letter
 from outreach.lint import lint
 from outreach.lint_headers import lint_letter
-from outreach.plan import message_key
 from outreach.playbook import LATER, Playbook, load_playbooks
+from outreach.sample import ANN, sample_letter
 
 KINDS = ("notice", *LATER)
-ANN = Customer(customer_id="a customer", unit_id="a customer", name="Ann Example", address="ann@example.org", language=None)
 
 
 def preview(
@@ -36,7 +34,7 @@ def preview(
     settings = configured()
     playbooks = load_playbooks(settings)
     playbook = _spoken(playbooks, issue, kind, done=not doing)
-    letter = _letter(settings, playbook, _customer(settings, customer), language, kind)
+    letter = sample_letter(settings, playbook, now=now(), customer=_customer(settings, customer), language=language)
     spoken = {base_language(name) for each in playbooks.values() for name in each.message} | _spoken_by_customers(settings)
     findings = [f"{each.where}: {each.says}" for each in lint(playbooks[issue], settings, {each for each in spoken if each})]
     findings += lint_letter(letter, settings)
@@ -64,16 +62,6 @@ def _customer(settings: Settings, customer_id: str | None) -> Customer:
     if found is None:
         raise LedgerError(f"preview: customer {customer_id!r} is not known, got no contact details. `beforehand pull` brings them.")
     return found
-
-
-def _letter(settings: Settings, playbook: Playbook, customer: Customer, language: str | None, kind: str) -> Letter:
-    if language is not None and base_language(language) not in playbook.message:
-        raise ConfigError(unknown_name(f"preview {playbook.issue}", "language", language, playbook.message))
-    instant = now()
-    day = last_whole_day(instant)
-    key = message_key(settings, issue=playbook.issue, customer_id=customer.customer_id, day=day, kind=kind)
-    to = Recipient(key, customer.address or ANN.address or "", customer.name, language or customer.language, day)
-    return Composer(settings).letter(playbook, to, now=instant)
 
 
 def _spoken_by_customers(settings: Settings) -> set[str | None]:

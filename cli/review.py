@@ -15,16 +15,16 @@ from ledger.cohorts import Cohort
 from ledger.database import sessions
 from ledger.flags import Flag
 
-VERDICTS = ("approve", "hold", "reject", "trim")
+VERDICTS = ("approve", "hold", "reject", "reopen", "trim", "restore")
 
 
 def review(
     issue: Annotated[str | None, typer.Argument(help="The issue of the cohort to decide on.")] = None,
     day: Annotated[str | None, typer.Argument(metavar="[DAY]", help="The day of the cohort.")] = None,
-    verdict: Annotated[str | None, typer.Argument(help="approve | hold | reject | trim")] = None,
+    verdict: Annotated[str | None, typer.Argument(help=" | ".join(VERDICTS))] = None,
     actor: Annotated[str, typer.Option("--as", help="Who decides; goes into the audit trail.")] = "operator",
     note: Annotated[str | None, typer.Option(help="Why.")] = None,
-    flag: Annotated[list[int] | None, typer.Option(help="A flag's number to trim; may be repeated.")] = None,
+    flag: Annotated[list[int] | None, typer.Option(help="A flag's number to trim or restore; may be repeated.")] = None,
     because: Annotated[str | None, typer.Option(help="not_trouble | already_known: what the detector may learn from it.")] = None,
 ) -> None:
     """List the cohorts waiting for a person; show one; or decide on it."""
@@ -38,24 +38,17 @@ def review(
     else:
         from outreach.review import decide
 
-        cohort = decide(settings, issue=issue, day=of_day, verdict=verdict, actor=actor, now=now(), note=note, trim=flag)
-        if because is not None:
-            _label(settings, issue, of_day, verdict, flag, label=because, actor=actor)
-        VOICE.result({"issue": issue, "day": of_day, "state": cohort.state}, [f"{issue} {of_day}: {cohort.state}."])
+        cohort = decide(settings, issue=issue, day=of_day, verdict=verdict, actor=actor, now=now(), note=note, trim=flag,
+                        because=because)  # fmt: skip
+        VOICE.result({"issue": issue, "day": of_day, "state": cohort.state, "first_approved_by": cohort.first_approved_by},
+                     [f"{issue} {of_day}: {cohort.state}.", *_second(cohort)])  # fmt: skip
 
 
-def _label(
-    settings: Settings, issue: str, day: date, verdict: str, flags: list[int] | None, *, label: str, actor: str
-) -> None:  # fmt: skip
-    """Record a reviewer's word on the flags taken out, or on all of a rejected cohort."""
-    from ledger.labels import say
-
-    with sessions(settings).begin() as session:
-        everybody = select(Flag.id).where(Flag.issue == issue, Flag.day == day)
-        about = list(session.scalars(everybody)) if verdict == "reject" and not flags else list(flags or ())
-        if not about:
-            raise ConfigError(f"review {issue} {day}: --because says why flags are taken out, got none. Name them with --flag.")
-        say(session, about, label=label, said_by=actor, now=now())
+def _second(cohort: Cohort) -> list[str]:
+    """Say that a second approver is needed, where one is."""
+    if cohort.state == "approved" or cohort.first_approved_by is None:
+        return []
+    return [f"{cohort.first_approved_by} approved it; so many customers need a second approver, somebody else."]
 
 
 def _list(settings: Settings) -> None:

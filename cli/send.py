@@ -53,16 +53,12 @@ def _approve(settings: Settings, message: int, by: str) -> None:
 
 
 def _settle(settings: Settings, message: int, verdict: str | None, by: str) -> None:
-    from ledger.acts import Act
     from ledger.database import sessions
-    from ledger.messages import State, settle
+    from outreach.doubts import VERDICTS, settle_doubt
 
-    if verdict not in ("accepted", "refused"):
+    if verdict not in VERDICTS:
         raise ConfigError(f"send --settle {message}: --as must be accepted or refused, got {verdict!r}. Ask the provider first.")
-    instant = now()
     with sessions(settings).begin() as session:
-        moved = settle(session, message, state=State(verdict), now=instant)
-        detail = {"verdict": verdict, "moved": moved}
-        session.add(Act(actor=by, act="settle", subject=f"message {message}", detail=detail, at=instant))
+        moved = settle_doubt(session, message, verdict=verdict, by=by, now=now())
     word = f"is now {verdict}" if moved else "was not uncertain; nothing changed"
     VOICE.result({"message": message, "moved": moved}, [f"Message {message} {word}."])

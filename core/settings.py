@@ -73,6 +73,7 @@ class Review(Strict):
     """What a person must look at before a cohort may be acted on."""
 
     auto_approve_up_to: int = Field(default=0, ge=0)  # larger cohorts wait for a person; 0: all wait
+    four_eyes_above: int = Field(default=1000, ge=0)  # a cohort of more customers needs two different approvers
 
 
 class SendGrid(Strict):
@@ -216,6 +217,8 @@ class Console(Strict):
     secure: bool = False                           # reached over HTTPS alone: cookies say so, browsers remember it
     sign_in_hours: int = Field(default=12, ge=1, le=168)
     oidc: OpenId | None = None
+    airflow: str | None = Field(default=None, pattern=r"^https?://")  # Airflow's address: told of each approval at once
+    airflow_user: str = "admin"                    # who tells it; the password is BEFOREHAND_AIRFLOW_PASSWORD in the environment
 
     @property
     def url(self) -> str:

@@ -54,3 +54,8 @@ def lift(session: Session, brake_id: int, *, by: str, now: datetime) -> bool:
     open_one = (Brake.id == brake_id, Brake.lifted_at.is_(None))
     lifted = update(Brake).where(*open_one).values(lifted_at=now, lifted_by=by).returning(Brake.id)
     return session.scalar(lifted) is not None
+
+
+def lifted_brakes(session: Session, *, since: datetime, limit: int = 20) -> Sequence[Brake]:
+    """Return the brakes that were let go since, the newest first."""
+    return session.scalars(select(Brake).where(Brake.lifted_at >= since).order_by(Brake.lifted_at.desc(), Brake.id).limit(limit)).all()

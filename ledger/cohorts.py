@@ -1,12 +1,14 @@
 """Cohorts: the flags of one issue on one day, the unit a service leader reviews.
 
-waiting -> approved | held | rejected; held -> approved | rejected. Trimmed flags are listed in `trimmed`.
+waiting -> approved | held | rejected; held -> approved | rejected; any of these -> waiting, until it is planned. Trimmed
+flags are listed in `trimmed`. Each decision raises `revision`, and only one that was made on the newest revision is written.
 """
 
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import update
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
 
@@ -31,3 +33,16 @@ class Cohort(Base):
     replay: Mapped[bool] = mapped_column(default=False)
     created_at: Mapped[datetime]
     planned_at: Mapped[datetime | None]                        # from then on its decision stands
+    revision: Mapped[int] = mapped_column(default=0, server_default="0")  # grows with each decision
+    first_approved_by: Mapped[str | None]                      # where two people are needed: the first of them
+    first_approved_at: Mapped[datetime | None]
+
+
+def move(session: Session, cohort: Cohort, **values: Any) -> bool:
+    """Write a decision about a cohort as it was read; False where somebody decided, or it was planned, since."""
+    as_read = (Cohort.issue == cohort.issue, Cohort.day == cohort.day, Cohort.revision == cohort.revision,
+               Cohort.planned_at.is_(None))  # fmt: skip
+    decided = update(Cohort).where(*as_read).values(revision=Cohort.revision + 1, **values).returning(Cohort.revision)
+    moved = session.scalar(decided.execution_options(synchronize_session=False)) is not None
+    session.refresh(cohort)
+    return moved

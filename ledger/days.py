@@ -6,7 +6,7 @@ started -> done. A step that was killed stays `started` and is simply run again.
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
@@ -33,3 +33,9 @@ def mark_done(session: Session, day: date, step: str, *, now: datetime, counts: 
     """Record that `step` is finished for `day`; the first record stays, so that a rerun leaves no trace."""
     row = {"day": day, "step": step, "done_at": now, "counts": counts}
     session.execute(insert(Day).values(row).on_conflict_do_nothing(index_elements=["day", "step"]))
+
+
+def newest_days(session: Session) -> dict[str, tuple[date, datetime]]:
+    """Map each step to the newest day it was finished for, and when the last of its days was."""
+    asked = select(Day.step, func.max(Day.day), func.max(Day.done_at)).group_by(Day.step)
+    return {step: (day, at) for step, day, at in session.execute(asked)}

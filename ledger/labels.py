@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, select
+from sqlalchemy import ARRAY, ForeignKey, Integer, any_, delete, literal, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from core.errors import LedgerError, unknown_name
@@ -31,8 +31,19 @@ def say(
     """Record a person's word on flags, once each; return how many are new. Raise LedgerError for an unknown word or flag."""
     if label not in LABELS:
         raise LedgerError(unknown_name("label", "label", label, LABELS))
-    found = set(session.scalars(select(Flag.id).where(Flag.id.in_(flag_ids))))
+    found = set(session.scalars(select(Flag.id).where(Flag.id == any_(literal(list(flag_ids), ARRAY(Integer))))))
     if strange := sorted(set(flag_ids) - found):
         raise LedgerError(f"label {label!r}: flags {strange} do not exist. `beforehand review ISSUE DAY` lists flags.")
     rows = [{"flag_id": n, "label": label, "source": source, "said_by": said_by, "said_at": now} for n in sorted(found)]
     return add_once(session, Label, rows, key=["flag_id"])
+
+
+def unsay(session: Session, flag_ids: Sequence[int]) -> None:
+    """Take a reviewer's word on flags back; what a customer said stays."""
+    session.execute(delete(Label).where(Label.flag_id == any_(literal(list(flag_ids), ARRAY(Integer))), Label.source == "reviewer"))
+
+
+def labels_of(session: Session, flag_ids: Sequence[int]) -> dict[int, str]:
+    """Map those of some flags of which somebody said a word to it."""
+    about = select(Label.flag_id, Label.label).where(Label.flag_id == any_(literal(list(flag_ids), ARRAY(Integer))))
+    return {flag: label for flag, label in session.execute(about)}

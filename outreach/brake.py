@@ -40,7 +40,7 @@ def pull_by_size(session: Session, cohorts: Sequence[Cohort], settings: Settings
     """Pull the brake of each issue whose cohort is far above its usual size; return the issues that are stopped by it."""
     stopped = set()
     for cohort in cohorts:
-        usual = _usual_size(session, cohort, settings.outreach.brake.usual_of)
+        usual = usual_size(session, cohort, settings.outreach.brake.usual_of)
         limits = settings.outreach.brake
         if usual is None or cohort.size < max(limits.size_at_least, limits.size_times * usual):
             continue
@@ -52,7 +52,7 @@ def pull_by_size(session: Session, cohorts: Sequence[Cohort], settings: Settings
     return stopped
 
 
-def _usual_size(session: Session, cohort: Cohort, of: int) -> float | None:
+def usual_size(session: Session, cohort: Cohort, of: int) -> float | None:
     """Return the median size of the cohorts before this one, or None where there are too few to say."""
     before = select(Cohort.size).where(Cohort.issue == cohort.issue, Cohort.day < cohort.day, ~Cohort.replay)
     sizes = session.scalars(before.order_by(Cohort.day.desc()).limit(of)).all()

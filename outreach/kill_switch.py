@@ -4,9 +4,11 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
+from core.errors import LedgerError
 from core.settings import Settings
 from ledger.acts import Act
 from ledger.brakes import lift, open_brakes, pull_brake
+from outreach.modes import check_approver
 
 KIND = "person"
 SUBJECT = "outreach"
@@ -25,6 +27,14 @@ def resume(session: Session, *, actor: str, note: str, now: datetime) -> None:
         if brake.issue is None and brake.kind == KIND:
             lift(session, brake.id, by=actor, now=now)
     session.add(Act(actor=actor, act=RESUME, subject=SUBJECT, detail={"note": note}, at=now))
+
+
+def let_go(session: Session, number: int, *, by: str, now: datetime, settings: Settings, note: str | None = None) -> None:
+    """Lift one brake. Raise LedgerError where `by` may not, or it is not on."""
+    check_approver(f"brake {number}", by, settings)
+    if not lift(session, number, by=by, now=now):
+        raise LedgerError(f"brake {number}: is not on. `beforehand brake` lists those that are.")
+    session.add(Act(actor=by, act="lift", subject=f"brake {number}", detail={"note": note} if note else {}, at=now))
 
 
 def is_paused(session: Session, settings: Settings) -> bool:

@@ -1,27 +1,46 @@
-"""Today: the first page. What waits for a person, or that nothing does and what will appear."""
+"""Today: what we missed, what waits for a person, what stopped, what yesterday came to, and what is late."""
+
+from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from console import today_facts as facts
 from console.auth import SignedIn
 from console.render import render
-from ledger.cohorts import Cohort
+from core import clock
+from core.settings import Settings
+from ledger.brakes import lifted_brakes, open_brakes
+from ledger.calls import open_calls
 from ledger.database import sessions
 from ledger.flags import Flag
-from ledger.messages import Message, State
+from ledger.people import may
+from outreach.calls import VERDICTS
+from outreach.doubts import doubtful
 
 ROUTER = APIRouter(include_in_schema=False)
 NAV = (10, "Today", "/", "viewer")
-AT_MOST = 50
+CALLS, DOUBTS = 20, 20
+A_WEEK = timedelta(days=7)
 
 
 @ROUTER.get("/")
 def today(request: Request, visitor: SignedIn) -> Response:
-    """Show the cohorts that wait, newest first, and how many messages are in doubt."""
-    waits = select(Cohort).where(Cohort.state.in_(("waiting", "held")), ~Cohort.replay)
+    """Show the first page."""
+    now = clock.now()
     with sessions(request.app.state.settings).begin() as session:
-        cohorts = session.scalars(waits.order_by(Cohort.day.desc(), Cohort.issue).limit(AT_MOST)).all()
-        doubts = session.scalar(select(func.count()).select_from(Message).where(Message.state == State.UNCERTAIN))
-        any_flag = session.scalar(select(Flag.id).limit(1)) is not None
-    return render(request, "today.html.j2", cohorts=cohorts, doubts=doubts, any_flag=any_flag)
+        return render(
+            request, "today.html.j2", missed=facts.missed_of(session), waiting=facts.waiting(session), calls=open_calls(session, limit=CALLS),
+            doubts=doubtful(session, limit=DOUBTS), n=facts.open_counts(session), brakes=open_brakes(session),
+            lifted=lifted_brakes(session, since=now - A_WEEK), counted=facts.counted_of(session, now=now),
+            late=facts.late_of(session, now=now), any_flag=session.scalar(select(Flag.id).limit(1)) is not None, verdicts=VERDICTS,
+            may_review=may(visitor.role, "reviewer"), may_approve=may(visitor.role, "approver"),
+        )  # fmt: skip
+
+
+@ROUTER.get("/late")
+def late(request: Request, visitor: SignedIn) -> Response:
+    """Show which sources are behind, as a part of the first page; asked for only when a step is late."""
+    settings: Settings = request.app.state.settings
+    return render(request, "today_late.html.j2", sources=facts.late_sources(settings, now=clock.now()))
