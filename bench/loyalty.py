@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -23,10 +24,16 @@ LINE = ("coverage_min", "coverage_max_small", "refused_share", "width_x_oracle",
 
 
 class Report:
-    """Where a part puts its tables."""
+    """Where a part puts its tables, and the seed of everything it draws."""
 
-    def __init__(self) -> None:  # noqa: D107
+    def __init__(self, seed: int = 1) -> None:
+        """Draw from `seed`."""
+        self.seed = seed
         self.console = Console(width=150, highlight=False)
+
+    def draw(self, part: int) -> np.random.Generator:
+        """Return what a part of the bench draws from."""
+        return np.random.default_rng([part, self.seed])
 
     def table(self, title: str, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Print a table; numbers as they are given."""
@@ -47,8 +54,9 @@ def main() -> None:
     known = parts()
     ask = argparse.ArgumentParser(prog="bench.loyalty", description=main.__doc__)
     ask.add_argument("--only", nargs="+", choices=sorted(known), metavar="PART", help=f"of {', '.join(sorted(known))}")
+    ask.add_argument("--seed", type=int, default=1, help="of everything that is drawn; settings are not chosen on the seeds reported")
     asked = ask.parse_args()
-    report = Report()
+    report = Report(asked.seed)
     found: dict[str, Any] = {}
     for name in asked.only or sorted(known):
         began = time.perf_counter()

@@ -32,10 +32,10 @@ class World:
 
 def measure(report: Report) -> dict[str, Any]:
     """Return the shares of false alarms, and of harmful playbooks that were stopped in time."""
-    aa, bounds, ratio = _aa()
+    aa, bounds, ratio = _aa(report.draw(30))
     worlds = [_world(kind, skew, share) for kind, skew in (("retained", 4.0), ("mean", 2.0)) for share in (0.5, 0.1)]
-    false = {world.name: _false_stops(world, seed) for seed, world in enumerate(worlds)}
-    paused, drawn_by_then, readable = _harm()
+    false = {world.name: _false_stops(world, report.draw(40 + n)) for n, world in enumerate(worlds)}
+    paused, drawn_by_then, readable = _harm(report.draw(50))
     rows = [("A/A: p below 0.05 at one look", f"{aa:.2%}", f"{bounds[0]:.2%} to {bounds[1]:.2%}"),
             ("sample ratio alarms at daily looks", f"{ratio:.2%}", f"at most {ALARM:.0%}"),
             *((f"stops in 18 months of daily looks: {name}", f"{part:.2%}", "at most 5 %") for name, part in false.items()),
@@ -48,9 +48,9 @@ def measure(report: Report) -> dict[str, Any]:
             "daily_width_x": _width(), "harm_paused": paused}  # fmt: skip
 
 
-def _aa() -> tuple[float, tuple[float, float], float]:
+def _aa(draw: np.random.Generator) -> tuple[float, tuple[float, float], float]:
     """Return the share of false findings among 10,000 A/A experiments, its binomial limits, and of sample ratio alarms."""
-    draw, people = np.random.default_rng(30), population("mean", 2.0)
+    people = population("mean", 2.0)
     arms = [of_counts(people, drawn(1_000, EXPERIMENTS, draw)) for _ in range(2)]
     found = compare(together(*arms), np.full((EXPERIMENTS, 1), 0.5))
     limits = (binom.ppf(0.005, EXPERIMENTS, 0.05) / EXPERIMENTS, binom.ppf(0.995, EXPERIMENTS, 0.05) / EXPERIMENTS)
@@ -65,9 +65,8 @@ def _world(kind: str, skew: float, share: float) -> World:
     return World(f"{kind}, skew {skew:.0f}, {share:.0%} held out", people, people, share)
 
 
-def _false_stops(world: World, seed: int) -> float:
+def _false_stops(world: World, draw: np.random.Generator) -> float:
     """Return the share of programmes that any of their daily looks would have stopped, or rewarded."""
-    draw = np.random.default_rng(40 + seed)
     found = 0
     for _ in range(4):
         effects = daily(world, programmes=PROGRAMMES // 4, days=DAYS, a_day=UNITS_A_DAY, draw=draw)
@@ -90,12 +89,12 @@ def daily(world: World, *, programmes: int, days: int, a_day: int, draw: np.rand
     return compare(type(moments)(*spread), np.full((programmes, days, 1), world.share))
 
 
-def _harm() -> tuple[float, float, float]:
+def _harm(draw: np.random.Generator) -> tuple[float, float, float]:
     """Return in how many runs harm was shown before so many units were drawn, the units by then, and who could be read."""
     stays = {arm: (np.arange(MEMBERS) >= round(rate * MEMBERS)).astype(float) for arm, rate in HARM.items()}
     share = MOST["hold_out"] / sum(MOST.values())
     world = World("harm", stays["contact"], stays["hold_out"], share)
-    a_day, draw = 20, np.random.default_rng(50)
+    a_day = 20
     days = sum(MOST.values()) // a_day
     stopped: list[bool] = []
     units: list[float] = []

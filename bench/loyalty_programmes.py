@@ -17,11 +17,11 @@ LIFT = 0.05                 # of those who stay, among everybody contacted
 
 def measure(report: Report) -> dict[str, Any]:
     """Return what planned programmes find, and whether the reviewer leaves the effect as it is."""
-    found = {name: _programmes(sign, seed) for seed, (name, sign) in enumerate((("helpful", 1), ("harmful", -1), ("useless", 0)))}
+    found = {name: _programmes(sign, report.draw(60 + n)) for n, (name, sign) in enumerate((("helpful", 1), ("harmful", -1), ("useless", 0)))}
     rows = [(name, f"{better:.1%}", f"{worse:.1%}", f"{cover:.1%}") for name, (better, worse, cover) in found.items()]
     report.table(f"{PROGRAMMES} programmes of each kind, sized by the plan for 80 % power",
                  ("truth", "called helpful", "called harmful", "interval covers"), rows)  # fmt: skip
-    honest, late = _reviewed(after=False), _reviewed(after=True)
+    honest, late = _reviewed(report.draw(70), after=False), _reviewed(report.draw(70), after=True)
     report.table(f"A reviewer trims the quarter most likely to leave, {RUNS:,} runs, truth {LIFT:+.3f}",
                  ("trims", "mean effect", "its standard error", "standard errors from the truth"),
                  [(when, f"{mean:+.4f}", f"{se:.4f}", f"{(mean - LIFT) / se:+.1f}")
@@ -33,9 +33,8 @@ def measure(report: Report) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _programmes(sign: int, seed: int) -> tuple[float, float, float]:
+def _programmes(sign: int, draw: np.random.Generator) -> tuple[float, float, float]:
     """Return how many programmes call the effect helpful, harmful, and cover it."""
-    draw = np.random.default_rng(60 + seed)
     better = worse = cover = 0
     for _ in range(PROGRAMMES):
         stays, effect, share = draw.uniform(0.75, 0.95), draw.uniform(0.02, 0.05), draw.choice([0.5, 0.3, 0.1])
@@ -60,9 +59,9 @@ def _of_rates(n: np.ndarray, kept: np.ndarray, share: float) -> Effects:
     return compare(moments, np.full((len(n), 1), share))
 
 
-def _reviewed(*, after: bool) -> tuple[float, float]:
+def _reviewed(draw: np.random.Generator, *, after: bool) -> tuple[float, float]:
     """Return the mean effect over the runs and its standard error; `after`: the order of the design is broken on purpose."""
-    draw, effects = np.random.default_rng(70), []
+    effects: list[float] = []
     for run in range(RUNS):
         risk = draw.beta(2, 6, COHORT)
         trimmed = risk > np.quantile(risk, 1 - TRIMMED)

@@ -114,12 +114,9 @@ def _moved(settings: Settings, frozen: Any, day: date | None) -> tuple[date | No
 
 
 def _prune(settings: Settings) -> None:
-    from detectors.uses import needed
-    from feature_store.retention import prune
-    from ledger.database import sessions
+    from detectors.uses import prune_vectors
 
-    with sessions(settings)() as session:
-        gone = prune(settings, today=last_whole_day(now()), needed=needed(session))
+    gone = prune_vectors(now=now(), settings=settings)
     kept = settings.features.keep_days
     said = f"{len(gone)} days' vectors older than {kept} days removed." if kept else "features.keep_days is 0: all vectors stay."
     VOICE.result({"keep_days": kept, "removed": gone}, [said])

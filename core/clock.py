@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime, timedelta
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def now() -> datetime:
     """Return the present instant, in UTC."""
@@ -33,3 +35,8 @@ def add_months(day: date, months: int) -> date:
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
     last = (date(year + month // 11, (month + 1) % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month + 1, min(day.day, last))
+
+
+def microseconds(moment: datetime) -> int:
+    """Return whole microseconds since 1970."""
+    return (moment - EPOCH) // timedelta(microseconds=1)

@@ -36,7 +36,7 @@ class Storage(Strict):
 
 
 class Features(Strict):
-    """How the default features are drawn from a source (see feature_store.defaults), where they are computed, how long kept."""
+    """How the default features are drawn from a source (see feature_store.drawing), where they are computed, how long kept."""
 
     windows_days: tuple[int, ...] = (1, 7, 28, 90)
     top_kinds: int = Field(default=20, ge=1)

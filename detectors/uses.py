@@ -2,15 +2,18 @@
 
 import json
 from collections import defaultdict
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from core.settings import Settings
+from core.clock import last_whole_day
+from core.settings import Settings, current
 from detectors.champion import IN_USE
 from detectors.issue import load_issues
 from detectors.watching import kinds_of
-from feature_store.retention import Needed
+from feature_store.retention import Needed, prune
+from ledger.database import sessions
 from ledger.flags import Flag
 from ledger.models import Model
 
@@ -36,3 +39,10 @@ def needed(session: Session) -> Needed:
     days = session.scalars(select(Flag.day).where(Flag.state == "open").distinct())
     trained = session.execute(select(Model.feature_set, Model.trained_on).where(Model.state.in_(KEPT)))
     return Needed(frozenset(days), tuple((version, day) for version, day in trained))
+
+
+def prune_vectors(*, now: datetime, settings: Settings | None = None) -> list[str]:
+    """Remove the vectors older than [features] keep_days that no flag and no model needs; return their paths."""
+    settings = settings or current()
+    with sessions(settings)() as session:
+        return prune(settings, today=last_whole_day(now), needed=needed(session))

@@ -13,8 +13,10 @@ from core.settings import Settings
 from detectors.detector import Detector
 from detectors.issue import Issue, load_issues
 from feature_store import lake
-from feature_store.defaults import draw, hand_made, shape
+from feature_store.defaults import hand_made
+from feature_store.drawing import draw
 from feature_store.feature_set import in_use
+from feature_store.shape import shape
 from feature_store.sources.source import load_sources
 
 

@@ -1,28 +1,28 @@
 """Bands: one source's known rows added up per customer, in bands of days between the windows' edges.
 
-The edges of all windows (0-1, 1-7, 7-28, 28-90 days ...) at all moments asked for cut the past into segments; a segment
-has a slot in every array while some window still reaches it. A window is a sum of slots, so several moments cost one
-pass over the rows, and memory grows with customers and features, never with events.
+A segment of the past (see `segments`) has a slot in every array while some window still reaches it. A window is a sum of
+slots, so several moments cost one pass over the rows, and memory grows with customers and features, never with events.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import microseconds
 from core.errors import LookaheadError
 from feature_store.engines import kernels
 from feature_store.engines.kernels import MICROSECONDS_A_DAY
+from feature_store.engines.segments import Segments
 from feature_store.engines.wanted import Member, Wanted
 
 Values = NDArray[np.float64]
 Lane = tuple[str, Member]
 NEVER = np.iinfo(np.int64).min
-EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
 @dataclass
@@ -57,18 +57,14 @@ class Bands:
     def __post_init__(self) -> None:
         """Lay out segments and make the arrays."""
         self.moment = self.moments[0]
-        self.reach = max(self.wanted.windows, default=0)
-        self.origin = microseconds(self.moments[0]) - self.reach * MICROSECONDS_A_DAY
-        self._edges = self._all_edges()
-        self.slots = max(self._live(m) for m in self.moments)
-        self.slot_of_day = np.full(self._day(self.moments[-1]), -1, dtype=np.int16)
+        self.segments = Segments(self.moments, self.wanted.windows)
         self._waiting: list[Rows] = []
         self._make_arrays()
         self.open(self.moment)
 
     def _make_arrays(self) -> None:
-        n, kinds, slots = len(self.customers), len(self.wanted.kinds) + 1, self.slots
-        words = -(-len(self.slot_of_day) // 64)
+        n, kinds, slots = len(self.customers), len(self.wanted.kinds) + 1, self.segments.slots
+        words = -(-len(self.segments.slot_of_day) // 64)
         want = self.wanted
         number = lambda lane: np.int64 if lane[0] in self.whole_numbers else np.float64
         self.counts = np.zeros((slots, kinds, n), dtype=np.uint16)
@@ -84,34 +80,11 @@ class Bands:
         self.last = {lane: np.full(n, np.nan) for lane in self.last_at}
         self.tied = {lane: np.zeros(n, dtype=np.bool_) for lane in self.last_at}
 
-    # --- days, segments and slots
-
-    def _day(self, moment: datetime) -> int:
-        return (microseconds(moment) - self.origin) // MICROSECONDS_A_DAY
-
-    def _all_edges(self) -> list[int]:
-        """Return every day that begins a segment, as days since the origin; moments share their time of day."""
-        ends = [self._day(m) for m in self.moments]
-        if any((microseconds(m) - self.origin) % MICROSECONDS_A_DAY for m in self.moments):
-            raise ValueError("The moments of one pass must have the same time of day.")
-        return sorted({end - w for end in ends for w in (0, *self.wanted.windows)})
-
-    def _live(self, moment: datetime) -> int:
-        end = self._day(moment)
-        return max(sum(end - self.reach <= edge < end for edge in self._edges), 1)
-
     def open(self, moment: datetime) -> None:
         """Move on to a moment: segments no window reaches any more give their slots to those that end by it."""
-        end = self._day(moment)
         self.moment = moment
-        gone = self.slot_of_day[: max(end - self.reach, 0)]
-        for slot in set(gone[gone >= 0].tolist()):
+        for slot in self.segments.open(moment):
             self._empty(slot)
-        gone[:] = -1
-        free = sorted(set(range(self.slots)) - set(self.slot_of_day.tolist()))
-        for first, after in zip(self._edges, [*self._edges[1:], end], strict=True):
-            if max(end - self.reach, 0) <= first < end and self.slot_of_day[first] < 0:
-                self.slot_of_day[first:after] = free.pop(0)
         waiting, self._waiting = self._waiting, []
         for rows in waiting:
             self.add(rows)
@@ -142,7 +115,7 @@ class Bands:
         if self.newest.size:
             kernels.newest_rows(where, rows.kind, rows.occurred, self.newest)
         for (_, member), cells in self.days.items():
-            kernels.mark_days(where, rows.kind, rows.occurred, self.origin, np.array(member), cells)
+            kernels.mark_days(where, rows.kind, rows.occurred, self.segments.origin, np.array(member), cells)
         for lane in self.last:
             numbers, there = rows.numbers[lane[0]]
             kernels.keep_last(where, rows.kind, rows.occurred, numbers, _all(there, numbers), np.array(lane[1]),
@@ -151,7 +124,7 @@ class Bands:
 
     def _add_up(self, rows: Rows, where: NDArray[np.int32]) -> None:
         slots = np.empty(len(rows), dtype=np.int16)
-        done, days = 0, (self.origin, self.slot_of_day)
+        done, days = 0, (self.segments.origin, self.segments.slot_of_day)
         while (done := kernels.count_rows(done, where, rows.kind, rows.occurred, *days, slots, self.counts)) < len(rows):
             self.widen()
         for lane, cells in self.sums.items():
@@ -167,7 +140,7 @@ class Bands:
     @property
     def slides(self) -> bool:
         """Whether rows can be taken out again to the last bit: only whole numbers were added, and no extreme is kept."""
-        return not self.extremes and all(cells.dtype == np.int64 for cells in self.sums.values()) and self.reach > 0
+        return not self.extremes and all(cells.dtype == np.int64 for cells in self.sums.values()) and self.segments.reach > 0
 
     def moved(self, customers: NDArray[np.int64], moment: datetime) -> "Bands":
         """Return bands as of a later moment with these arrays in them; rows of `days_that_move` are still to be moved."""
@@ -182,24 +155,15 @@ class Bands:
             else:
                 later.replace(name, mine)
         for cells in later.days.values():
-            for _ in range((later.origin - self.origin) // MICROSECONDS_A_DAY):
+            for _ in range((later.segments.origin - self.segments.origin) // MICROSECONDS_A_DAY):
                 kernels.a_day_earlier(cells)
         return later
-
-    def days_that_move(self, later: "Bands") -> NDArray[np.int64]:
-        """Return the days, since 1970, whose rows are in another slot, or in none, of the later bands."""
-        ours, theirs = self._slot_by_day(), later._slot_by_day()
-        return np.array(sorted(d for d in {*ours, *theirs} if ours.get(d) != theirs.get(d)), dtype=np.int64)
-
-    def _slot_by_day(self) -> dict[int, int]:
-        first = self.origin // MICROSECONDS_A_DAY
-        return {first + n: int(slot) for n, slot in enumerate(self.slot_of_day)}
 
     def take_out(self, rows: Rows, of: "Bands") -> None:
         """Take rows out of the slots that they were given by the earlier bands `of`."""
         where, slots = np.empty(len(rows), dtype=np.int32), np.empty(len(rows), dtype=np.int16)
         kernels.places(rows.customer, self.customers, where)
-        kernels.uncount_rows(where, rows.kind, rows.occurred, of.origin, of.slot_of_day, slots, self.counts)
+        kernels.uncount_rows(where, rows.kind, rows.occurred, of.segments.origin, of.segments.slot_of_day, slots, self.counts)
         for lane, cells in self.sums.items():
             (numbers, there), member = rows.numbers[lane[0]], np.array(lane[1])
             kernels.take_numbers(where, rows.kind, slots, numbers, _all(there, numbers), member, cells, self.absent[lane])
@@ -243,18 +207,6 @@ class Bands:
             lanes = getattr(self, name)
             found |= {f"{name}.{n}": cells for n, cells in enumerate(lanes.values())}
         return found
-
-    # --- values
-
-    def slots_within(self, window_days: int) -> NDArray[np.int64]:
-        """Return the slots of the segments that lie in a window before the moment."""
-        end = self._day(self.moment)
-        return np.unique(self.slot_of_day[max(end - window_days, 0) : end]).astype(np.int64)
-
-
-def microseconds(moment: datetime) -> int:
-    """Return microseconds since 1970."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def _all(there: NDArray[np.bool_] | None, numbers: NDArray[Any]) -> NDArray[np.bool_]:

@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from upath import UPath
 
+from core.clock import microseconds
 from feature_store.engines import kernels
-from feature_store.engines.bands import Rows, microseconds
+from feature_store.engines.bands import Rows
 from feature_store.engines.wanted import Wanted
 from feature_store.fingerprints import fingerprint
 from feature_store.look import STATS_STEP, Look

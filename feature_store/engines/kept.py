@@ -53,7 +53,7 @@ class Kept:
         if kept is None:
             return None
         before, read = kept
-        uri, since = decoder.look.uri, before.moment - timedelta(days=before.reach)
+        uri, since = decoder.look.uri, before.moment - timedelta(days=before.segments.reach)
         then, now = (look(uri, before=at, since=since) for at in (before.moment, moment))
         if then is None or now is None or set(then.files["path"]) != read:
             return None
@@ -88,7 +88,7 @@ class _Slide:
         """Sort the files into those known before, and those that are new."""
         files = self.decoder.look.files.sort("recorded_on", "batch")
         behind = pl.col("min.recorded_at") < self.before.moment
-        self._new, self._days = files.filter(~behind), self.before.days_that_move(self.after)
+        self._new, self._days = files.filter(~behind), self.before.segments.days_that_move(self.after.segments)
         self._moving = files.filter(behind).filter(_holds_a_day(self._days))
 
     def pays(self) -> bool:

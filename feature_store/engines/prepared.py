@@ -1,16 +1,16 @@
 """Rows made ready for the exact engine: instants as whole microseconds, numbers without not-a-number."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import narwhals as nw
 
+from core.clock import EPOCH, microseconds
 from core.errors import LookaheadError
 from feature_store.measure import Measure
 
 MICROSECONDS_A_DAY = 86_400_000_000
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def prepared(rows: Any, wanted: Sequence[Measure], moment: datetime) -> nw.LazyFrame[Any]:
@@ -64,11 +64,6 @@ def matching(measure: Measure) -> nw.Expr:
 def value_of(measure: Measure) -> nw.Expr:
     """Return the prepared values of the measure's column."""
     return nw.col(f"v_{measure.column}")
-
-
-def microseconds(moment: datetime) -> int:
-    """Return whole microseconds since 1970."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
 
 
 def in_microseconds(rows: Any, columns: Sequence[str]) -> Any:

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from core.clock import microseconds
 from feature_store.engines import kernels
-from feature_store.engines.bands import NEVER, Bands, Lane, Values, microseconds
+from feature_store.engines.bands import NEVER, Bands, Lane, Values
 from feature_store.engines.kernels import MICROSECONDS_A_DAY
 from feature_store.feature import Measure
 
@@ -25,7 +26,7 @@ class Readout(Mapping[Measure, Values]):
         self._absent = {lane: self._folded(cells[:, None, :]) for lane, cells in bands.absent.items() if cells.any()}
         self._extremes = {key: self._best(cells) for key, cells in bands.extremes.items()}
         self._bands = bands
-        self._end = (microseconds(self.moment) - bands.origin) // MICROSECONDS_A_DAY
+        self._end = bands.segments.day(self.moment)
 
     def __getitem__(self, measure: Measure) -> Values:
         """Return one measure's values; raise KeyError for one that was not asked for."""
@@ -130,7 +131,7 @@ def _new_slots(bands: Bands) -> list[NDArray[np.int64]]:
     """Return, window by window, the slots that the next shorter window does not have."""
     found, seen = [], np.zeros(0, dtype=np.int64)
     for window in bands.wanted.windows:
-        slots = bands.slots_within(window)
+        slots = bands.segments.within(bands.moment, window)
         found.append(np.setdiff1d(slots, seen))
         seen = slots
     return found

@@ -15,13 +15,14 @@ from typing import Any
 import narwhals as nw
 from upath import UPath
 
+from core.clock import microseconds
 from core.errors import MissingError
 from core.settings import Settings
 from feature_store import lake, tables
 from feature_store.arithmetic import finished, names_of
 from feature_store.as_of import windows
 from feature_store.engines.narwhals import measured
-from feature_store.engines.prepared import MICROSECONDS_A_DAY, in_microseconds, microseconds
+from feature_store.engines.prepared import MICROSECONDS_A_DAY, in_microseconds
 from feature_store.feature import Feature, measures
 from feature_store.look import Look
 

@@ -8,9 +8,11 @@ import pytest
 from core.errors import ConfigError
 from core.settings import Features
 from feature_store import lake
-from feature_store.defaults import Shape, draw, freeze, hand_made, shape_of
-from feature_store.feature import Feature, Measure
+from feature_store.defaults import freeze, hand_made
+from feature_store.drawing import draw
+from feature_store.feature import Feature, Measure, Peer
 from feature_store.feature_set import in_use, load
+from feature_store.shape import Shape, shape_of
 
 BILLING = Shape("billing", "billing", kinds=("paid", "payment_failed"), numbers=("amount_cents",), columns=("amount_cents",))
 CUSTOMERS = Shape("customers", "customers", numbers=("age",), texts=(("plan", ("Basic", "Pro+")),), columns=("age", "plan"))
@@ -46,6 +48,23 @@ def test_each_role_gives_what_a_practitioner_asks_of_it():
     assert "billing__amount_cents__volatility_90d" in drawn(BILLING)
     assert "desk__call__share_90d" in drawn(Shape("desk", "contacts", kinds=("call",)))
     assert "customers__days_until_renews_at" in drawn(Shape("customers", "customers", times=("renews_at",)))
+
+
+def test_a_journey_that_is_begun_and_ended_by_kinds_of_one_name_is_followed():
+    app = Shape("app", "telemetry", kinds=("export_finished", "export_started", "login", "tour_started"))
+
+    found = drawn(app)
+
+    assert [name for name in found if "unfinished" in name] == ["app__export__unfinished_28d"]
+    assert found["app__export__unfinished_28d"].measure == Measure(
+        "app", "unfinished", 28, kind="export_started", finish="export_finished", usual_hours=24.0)  # fmt: skip
+
+
+def test_use_is_ranked_among_customers_of_the_same_plan():
+    found = drawn(CUSTOMERS, Shape("app", "telemetry", kinds=("login",)), BILLING)
+
+    assert [f.measure for name, f in found.items() if "among" in name] == [Peer(Measure("app", "count", 28), "customers", "plan")]
+    assert not [name for name in drawn(Shape("app", "telemetry", kinds=("login",))) if "among" in name]
 
 
 def test_the_limit_is_spread_over_the_sources_in_turn():
