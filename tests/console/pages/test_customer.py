@@ -29,7 +29,6 @@ from outreach.keyed_hash import check_code
 from outreach.plan import plan_day
 from outreach.send import send_due
 from tests.console.house import add_people, browser, csrf_of
-from tests.outreach.conftest import database_url, outreach_ledger  # noqa: F401 - one emptied ledger for all tests of this file
 from tests.outreach.house import DAY, NOW, House
 
 LATER = timedelta(days=1)
