@@ -45,6 +45,7 @@ class Told:
     numbers: list[tuple[str, Any, Any]] = field(default_factory=list)  # feature, theirs, usual
     by: str = ""
     due: datetime | None = None
+    whole_day: bool = False                                          # the day is known, not the hour
     likened: int | None = None                                       # the flag whose like can be looked for
 
 
@@ -63,7 +64,7 @@ def _flag(shown: Told, facts: Mapping[str, Any], role: str) -> Told:
     shown.title = f"{_words(facts['issue'])}, known by the end of {_day(facts['day'])}"
     until = facts["days_until"]
     shown.lines = [f"{facts['probability']:.0%} likely" + (f", in about {until:.0f} days" if until is not None else "")
-                   + f", says {_words(facts['detector'])}."]  # fmt: skip
+                   + f" (detector: {_words(facts['detector'])})."]  # fmt: skip
     shown.lines += [f"{_upper(str(reason)).rstrip('.')}." for reason in facts["reasons"]] + _fate(facts)
     shown.numbers = [(_words(name), *_numbers(value)) for name, value in facts["evidence"].items()]
     shown.likened = facts["flag_id"] if facts["learned"] else None
@@ -79,7 +80,7 @@ def _fate(facts: Mapping[str, Any]) -> list[str]:
         found.append(f"A person says: {_words(facts['label'])}.")
     if facts["trimmed"]:
         found.append("A person took it out of its cohort before the draw.")
-    elif facts["passed"] is None and facts["cohort"]:
+    elif facts["cohort"] and not facts["planned"]:
         found.append({"waiting": "Its cohort waits for a decision.", "held": "Its cohort is on hold.", "rejected": "Its cohort was rejected.",
                       "approved": "Its cohort is approved; nothing is planned yet."}.get(facts["cohort"], ""))  # fmt: skip
     if facts["passed"] is False:
@@ -91,7 +92,7 @@ def _fate(facts: Mapping[str, Any]) -> list[str]:
 
 def _trouble(shown: Told, facts: Mapping[str, Any], role: str) -> Told:
     shown.title = f"{ENDS.get(facts['state'], _words(facts['state']))}: {_words(facts['issue'])}"
-    shown.lines = [f"Flagged as of {_day(facts['flagged_on'])}."]
+    shown.lines, shown.whole_day = [f"Flagged as of {_day(facts['flagged_on'])}."], True
     return shown
 
 

@@ -22,7 +22,7 @@ FLAGS = """
     SELECT f.created_at AS at, 'flag' AS kind, f.id::text AS id, jsonb_build_object(
         'flag_id', f.id, 'issue', f.issue, 'day', f.day, 'probability', f.probability, 'days_until', f.days_until,
         'reasons', f.reasons, 'evidence', f.evidence, 'detector', f.detector, 'learned', f.model_sha IS NOT NULL,
-        'replay', f.replay, 'state', f.state, 'cohort', c.state, 'trimmed', COALESCE(c.trimmed @> to_jsonb(f.id), false),
+        'replay', f.replay, 'state', f.state, 'cohort', c.state, 'planned', c.planned_at IS NOT NULL, 'trimmed', COALESCE(c.trimmed @> to_jsonb(f.id), false),
         'passed', v.passed, 'refused', v.reasons, 'label', l.label, 'left_out', NOT t.chosen) AS facts
     FROM flags f LEFT JOIN cohorts c ON c.issue = f.issue AND c.day = f.day
     LEFT JOIN verdicts v ON v.flag_id = f.id LEFT JOIN labels l ON l.flag_id = f.id LEFT JOIN targets t ON t.flag_id = f.id
@@ -43,7 +43,7 @@ OUTCOMES = f"""
     FROM flags f JOIN messages m ON m.flag_id = f.id JOIN outcomes o ON o.message_id = m.id
     WHERE f.customer_id = :customer AND NOT {HIDDEN} AND NOT (m.state = 'held_out' AND :blind)"""
 ANSWER_OF = "SELECT 1 FROM messages m WHERE m.id = c.message_id AND " + HIDDEN
-CONTACTS = f"""
+CONTACTS = """
     SELECT c.received_at, 'contact', c.id::text, jsonb_build_object(
         'contact', c.kind, 'text', c.text, 'handled_at', c.handled_at, 'handled_by', c.handled_by, 'note', c.note)
     FROM contacts c WHERE c.customer_id = :customer AND c.message_id IS NULL"""
