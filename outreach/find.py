@@ -11,9 +11,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
-from ledger.assignments import Assignment
 from ledger.customers import PHONE_END, PHONE_ENDS, Customer
-from ledger.flags import Flag
 from ledger.messages import Message
 from outreach.genuine import find_by_code
 
@@ -42,14 +40,15 @@ def find(session: Session, settings: Settings, asked: str, *, limit: int = AT_MO
 
 def is_known(session: Session, customer_id: str) -> bool:
     """Whether anything is known of a customer: details, a flag, or an arm."""
-    asked = ((Customer.customer_id, Customer.customer_id), (Flag.id, Flag.customer_id), (Assignment.id, Assignment.customer_id))
-    return any(session.scalar(select(one).where(who == customer_id).limit(1)) is not None for one, who in asked)
+    return bool(_known(session, [customer_id]))
+
+
+def _known(session: Session, names: list[str]) -> list[str]:
+    return list(session.scalars(KNOWN, {"names": names}))
 
 
 def _each(session: Session, settings: Settings, words: str, limit: int) -> Iterator[Found]:
-    for spelling in dict.fromkeys((words, words.upper(), words.lower())):
-        if is_known(session, spelling):
-            yield Found(spelling, "customer id")
+    yield from _all(_known(session, list(dict.fromkeys((words, words.upper(), words.lower())))), "customer id")
     if "@" in words:
         holders = select(Customer.customer_id).where(Customer.address == words.lower()).order_by(Customer.customer_id).limit(limit)
         yield from _all(session.scalars(holders), "address")
@@ -79,6 +78,13 @@ def _all(customers: Iterable[str], by: str) -> Iterator[Found]:
     return (Found(customer, by) for customer in customers)
 
 
+KNOWN = text("""
+    SELECT n.name FROM unnest(CAST(:names AS text[])) WITH ORDINALITY AS n(name, place)
+    WHERE EXISTS (SELECT 1 FROM customers c WHERE c.customer_id = n.name)
+       OR EXISTS (SELECT 1 FROM flags f WHERE f.customer_id = n.name)
+       OR EXISTS (SELECT 1 FROM assignments a WHERE a.customer_id = n.name)
+    ORDER BY n.place
+""")
 BY_PHONE = text(f"""
     SELECT customer_id, phone FROM customers WHERE phone IS NOT NULL AND {PHONE_END} = :end
     ORDER BY customer_id LIMIT :limit

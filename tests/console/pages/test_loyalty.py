@@ -66,7 +66,7 @@ def test_after_the_first_draw_the_page_says_when_the_first_reading_appears(past)
 def test_the_promise_the_shares_the_gate_and_the_power_come_before_what_was_read(read):
     said = words(page(read))
     order = ["What was promised", "staying, 6 months after the draw", "+10.0 points or more", "Readings", "1 month", "Held out 50%",
-             "Passed the gate 60 contacted, 60 held out", "Power 2", "+23.3 points", "better"]  # fmt: skip
+             "Passed the gate 60 contacted, 60 held out", "Power 2", "+23.3 points", "Better"]  # fmt: skip
     places = [said.index(each) for each in order]
     assert places == sorted(places)
 
@@ -91,7 +91,7 @@ def test_a_month_too_small_to_be_read_says_that_it_cannot(past):
 def test_each_picture_has_its_numbers_in_a_table(read):
     html = page(read)
     assert html.count("<svg") == html.count("<summary>The numbers</summary>") == 4
-    assert not re.search(r"<svg[^>]*>.*?style=", html, re.DOTALL), "a style within a picture is refused by the policy"
+    assert not re.search(r"<svg[^>]*>.*?\sstyle=", html, re.DOTALL), "a style within a picture is refused by the policy"
     assert curve(read.settings, "fee_shock")[0] == {"weeks": 0, "arm": "contact", "still_there": 1.0, "at_risk": 60}
     assert "100.0%" in html
 
