@@ -1,4 +1,8 @@
-"""Calls: messages that a person says by telephone instead of a machine, until they say how it went."""
+"""Calls: what a person says by telephone, until they say how it went.
+
+A message of a playbook whose channel is the call list, by its key; or a call that a colleague asked for, with the customer
+and who asked.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,17 +15,22 @@ from ledger.base import Base, add_once
 
 
 class Call(Base):
-    """One message on the call list. Name and telephone number are looked up when the list is read."""
+    """One call to be made. Name and telephone number are looked up when the list is read."""
 
     __tablename__ = "calls"
-    __table_args__ = (Index("ix_calls_open", "listed_at", postgresql_where="verdict IS NULL"),)
+    __table_args__ = (
+        Index("ix_calls_open", "listed_at", postgresql_where="verdict IS NULL"),
+        Index("ix_calls_customer_id", "customer_id", postgresql_where="customer_id IS NOT NULL"),
+    )
 
-    message_key: Mapped[str] = mapped_column(primary_key=True)
+    message_key: Mapped[str] = mapped_column(primary_key=True)  # of no message where a colleague asked for the call
     says: Mapped[str]                            # the message as plain text: what to tell the customer
     listed_at: Mapped[datetime]
     verdict: Mapped[str | None]                  # reached | not_reached | wrong_number | wants_no_calls
     settled_at: Mapped[datetime | None]
     settled_by: Mapped[str | None]
+    customer_id: Mapped[str | None]              # of a call that a colleague asked for; else the message says who
+    asked_by: Mapped[str | None]                 # that colleague
 
 
 def list_calls(session: Session, rows: Sequence[dict[str, Any]]) -> int:
@@ -35,7 +44,7 @@ def listed(session: Session, keys: Sequence[str]) -> set[str]:
 
 
 def open_calls(session: Session, *, limit: int = 50) -> Sequence[Row[Any]]:
-    """Return the calls still to be made, the longest waiting first: key, customer_id, issue, name, phone, says, listed_at."""
+    """Return the calls still to be made, the longest waiting first: message_key, customer_id, issue, asked_by, name, phone, ..."""
     return session.execute(OPEN, {"limit": limit}).all()
 
 
@@ -47,7 +56,9 @@ def settle_call(session: Session, key: str, *, verdict: str, by: str, now: datet
 
 
 OPEN = text("""
-    SELECT l.message_key, m.customer_id, m.issue, c.name, c.phone, c.language, l.says, l.listed_at
-    FROM calls l JOIN messages m ON m.key = l.message_key LEFT JOIN customers c USING (customer_id)
+    SELECT l.message_key, COALESCE(l.customer_id, m.customer_id) AS customer_id, m.issue, l.asked_by, c.name, c.phone, c.language,
+           l.says, l.listed_at
+    FROM calls l LEFT JOIN messages m ON m.key = l.message_key
+    LEFT JOIN customers c ON c.customer_id = COALESCE(l.customer_id, m.customer_id)
     WHERE l.verdict IS NULL ORDER BY l.listed_at, l.message_key LIMIT :limit
 """)

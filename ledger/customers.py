@@ -5,15 +5,19 @@ Rows come from the sources' `[contact_details]` mapping (outreach.addresses), ne
 
 from datetime import datetime
 
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
 
+PHONE_ENDS = 8  # digits: a number is found with or without its country's and its town's prefix
+PHONE_END = f"\"right\"(regexp_replace(phone, '[^0-9]'::text, ''::text, 'g'::text), {PHONE_ENDS})"
 
 class Customer(Base):
     """How a customer is reached. `unit_id` is the contact unit: who shares one inbox."""
 
     __tablename__ = "customers"
+    __table_args__ = (Index("ix_customers_phone_end", text(PHONE_END), postgresql_where="phone IS NOT NULL"),)
 
     customer_id: Mapped[str] = mapped_column(primary_key=True)
     unit_id: Mapped[str] = mapped_column(index=True)

@@ -3,11 +3,12 @@
 A reading that is not yet readable, or cannot be, is a row with the reason.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import UniqueConstraint, select, text
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
 
@@ -39,3 +40,56 @@ class Reading(Base):
     detail: Mapped[dict[str, Any]]          # raw values beside capped ones, sample ratio, data cut, measure hash
     data_until: Mapped[date]
     issued_at: Mapped[datetime]
+
+
+def issues_read(session: Session) -> list[str]:
+    """Return the issues that have a reading, readable or not."""
+    return list(session.scalars(ISSUES))
+
+
+def months_read(session: Session, issue: str) -> list[str]:
+    """Return the months of assignment of an issue's readings, `pooled` among them, in their order."""
+    return list(session.scalars(MONTHS, {"issue": issue}))
+
+
+def newest_revisions(
+    session: Session, *, issues: Sequence[str], months: Sequence[str], horizons: Sequence[int], outcomes: Sequence[str]
+) -> list[dict[str, Any]]:
+    """Return the newest revision of each of these readings that there is; older revisions are not touched."""
+    values = {"issues": list(issues), "months": list(months), "horizons": list(horizons), "outcomes": list(outcomes)}
+    return [dict(row) for row in session.execute(NEWEST, values).mappings()]
+
+
+def revisions(session: Session, *, issue: str, month: str, horizon_months: int, outcome: str, limit: int = 20) -> list[Reading]:
+    """Return the revisions of one reading, newest first."""
+    this = {"issue": issue, "month": month, "horizon_months": horizon_months, "outcome": outcome}
+    return list(session.scalars(select(Reading).filter_by(**this).order_by(Reading.revision.desc()).limit(limit)))
+
+
+# Each walks along the unique index from one value to the next, however many revisions lie between.
+ISSUES = text("""
+    WITH RECURSIVE each(issue) AS (
+        (SELECT issue FROM readings ORDER BY issue LIMIT 1)
+        UNION ALL
+        SELECT (SELECT r.issue FROM readings r WHERE r.issue > each.issue ORDER BY r.issue LIMIT 1) FROM each WHERE each.issue IS NOT NULL
+    )
+    SELECT issue FROM each WHERE issue IS NOT NULL
+""")
+MONTHS = text("""
+    WITH RECURSIVE each(month) AS (
+        (SELECT month FROM readings WHERE issue = :issue ORDER BY month LIMIT 1)
+        UNION ALL
+        SELECT (SELECT r.month FROM readings r WHERE r.issue = :issue AND r.month > each.month ORDER BY r.month LIMIT 1)
+        FROM each WHERE each.month IS NOT NULL
+    )
+    SELECT month FROM each WHERE month IS NOT NULL
+""")
+NEWEST = text("""
+    SELECT r.* FROM unnest(CAST(:issues AS text[])) AS i(issue), unnest(CAST(:months AS text[])) AS m(month),
+         unnest(CAST(:horizons AS int[])) AS h(months), unnest(CAST(:outcomes AS text[])) AS o(outcome)
+    CROSS JOIN LATERAL (
+        SELECT * FROM readings x
+        WHERE x.issue = i.issue AND x.month = m.month AND x.horizon_months = h.months AND x.outcome = o.outcome
+        ORDER BY x.revision DESC LIMIT 1
+    ) AS r
+""")

@@ -1,14 +1,18 @@
 """The pictures of the readings, drawn when the readings are written and kept below the storage root.
 
-One folder an issue, one SVG a picture; the numbers behind each stand in the ledger and are printed as a table beside it.
+One folder an issue, one SVG a picture; the numbers behind each stand in the ledger and are printed as a table beside it. Those
+that stand nowhere else, the retention curves, are kept beside their picture.
 """
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from core.settings import Settings
+from core.storage import write_whole
+from ledger.forecasts import latest_forecasts
 from ledger.looks import looks_at
 from loyalty.curves import retention_curves
 from loyalty.pictures import effects_picture, forest_picture, looks_picture, months_picture, retention_picture
@@ -16,6 +20,7 @@ from loyalty.readable import POOLED, Cut
 
 FOLDER = "pictures"
 ALL = "all issues"
+WEEKS_APART = 4  # of the retention curves' weeks, the ones that are kept as numbers
 Row = Mapping[str, Any]
 
 
@@ -26,8 +31,10 @@ def draw_album(settings: Settings, session: Session, rows: Sequence[Row], cut: C
     drawn = 0
     for issue in sorted({row["issue"] for row in rows}):
         looks = [vars(look) for look in looks_at(session, issue)]
-        for name, svg in _of_issue([row for row in rows if row["issue"] == issue], curves.get(issue), looks):
+        told = [vars(each) for each in latest_forecasts(session, issue) if each.state == "forecast"]
+        for name, svg in _of_issue([row for row in rows if row["issue"] == issue], curves.get(issue), looks, told):
             drawn += _keep(settings, issue, name, svg)
+        _keep_curve(settings, issue, curves.get(issue) or [])
     promised = [row for row in rows if row["month"] == POOLED and row["detail"]["promised"]]
     return drawn + (_keep(settings, ALL, "forest", forest_picture(promised)) if promised else 0)
 
@@ -38,19 +45,27 @@ def picture(settings: Settings, issue: str, name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
+def curve(settings: Settings, issue: str) -> list[dict[str, Any]]:
+    """Return the numbers behind the retention picture: weeks, arm, still_there, at_risk, every fourth week."""
+    path = settings.root / FOLDER / issue / "retention.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
 def main_rows(pooled: Sequence[Any]) -> list[Any]:
     """Return the rows of the promised outcome, or of the first one where nothing was promised, by horizon."""
     first = next((row["outcome"] for row in pooled if row["detail"]["primary"]), pooled[0]["outcome"])
     return sorted((row for row in pooled if row["outcome"] == first), key=lambda row: row["horizon_months"])
 
 
-def _of_issue(rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row]) -> Iterable[tuple[str, str]]:
+def _of_issue(
+    rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row], told: Sequence[Row]
+) -> Iterable[tuple[str, str]]:
     main = main_rows([row for row in rows if row["month"] == POOLED])
     outcome = main[0]["outcome"]
     promised = next((row["horizon_months"] for row in main if row["detail"]["promised"]), 6)
     monthly = [row for row in rows if row["month"] != POOLED and row["outcome"] == outcome and row["horizon_months"] == promised]
     if any(row["n_contact"] + row["n_hold_out"] for row in main):
-        yield "effects", effects_picture(main)
+        yield "effects", effects_picture(main, forecast=[each for each in told if each["outcome"] == outcome])
     if curve:
         yield "retention", retention_picture(curve)
     if monthly:
@@ -65,3 +80,9 @@ def _of_issue(rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[
 def _keep(settings: Settings, issue: str, name: str, svg: str) -> int:
     (settings.place(FOLDER, issue) / f"{name}.svg").write_text(svg, encoding="utf-8")
     return 1
+
+
+def _keep_curve(settings: Settings, issue: str, rows: Sequence[Row]) -> None:
+    names = ("weeks", "arm", "still_there", "at_risk")
+    kept = [{name: row[name] for name in names} for row in rows if row["weeks"] % WEEKS_APART == 0]
+    write_whole(settings.place(FOLDER, issue) / "retention.json", json.dumps(kept).encode())

@@ -14,6 +14,7 @@ from ledger.flags import Flag
 from ledger.measures import Measure
 from loyalty.effect import power_to_see
 from loyalty.integrity import adjust_family, balance, contamination, stages
+from loyalty.makeup import makeup
 from loyalty.outcomes import BREAKDOWNS, KEYS, OUTCOMES, configured, unit_outcomes
 from loyalty.readable import POOLED, Cut, cells, why_not_yet, why_nothing_pooled
 from loyalty.strata import RULE, read_effects
@@ -31,8 +32,8 @@ def due_rows(settings: Settings, session: Session, cut: Cut) -> list[Row]:
     spread = windows(units)
     found = cells(spread, cut)
     measures = _measures(session, units, cut)
-    effects, apart = _effects(settings, session, spread, found, cut=cut, measures=measures)
-    checks = Checks(stages(session, spread, cut), contamination(session, cut), apart)
+    effects, apart, made_of = _effects(settings, session, spread, found, cut=cut, measures=measures)
+    checks = Checks(stages(session, spread, cut), contamination(session, cut), apart, made_of)
     rows: list[Row] = []
     for issue in _issues(session, cut):
         mine = found.filter(pl.col("issue") == issue).to_dicts()
@@ -54,13 +55,15 @@ class Checks:
     stages: dict[tuple[str, int], list[Row]]
     contamination: dict[str, Row]
     balance: dict[tuple, Row]
+    made_of: dict[tuple, Row]
 
     def beside(self, row: Row) -> Row:
         """Return a row with the checks that concern it, and the outcome it is a breakdown of."""
         if row["month"] == POOLED:
             row["detail"] |= {"stages": self.stages.get((row["issue"], row["horizon_months"]), []),
                               "contamination": self.contamination.get(row["issue"]),
-                              "balance": self.balance.get(tuple(row[name] for name in KEY))}  # fmt: skip
+                              "balance": self.balance.get(tuple(row[name] for name in KEY)),
+                              **self.made_of.get(tuple(row[name] for name in KEY), {})}  # fmt: skip
         return row | {"detail": row["detail"] | {"breakdown_of": BREAKDOWNS.get(row["outcome"])}}
 
 
@@ -99,17 +102,18 @@ def _measures(session: Session, units: pl.DataFrame, cut: Cut) -> dict[tuple[str
 def _effects(
     settings: Settings, session: Session, spread: pl.DataFrame, found: pl.DataFrame, *,
     cut: Cut, measures: dict[tuple[str, str], Row],
-) -> tuple[dict[tuple, Row], dict[tuple, Row]]:
-    """Read the effect of every matured month, and of all matured months of an issue together, and the balance before it."""
+) -> tuple[dict[tuple, Row], dict[tuple, Row], dict[tuple, Row]]:
+    """Read the effect of every matured month, and of all of an issue's together; the balance before it, and what it is made of."""
     ripe = spread.join(found.filter("matured"), on=["issue", "month", "horizon_months"], how="semi").filter("counts")
     if ripe.is_empty():
-        return {}, {}
+        return {}, {}, {}
     values = unit_outcomes(settings, session, ripe, before=cut.at)
     columns = ["assignment_id", "horizon_months", "issue", "month", "arm", "share", "first"]
     units = ripe.select(columns).join(values, on=["assignment_id", "horizon_months"])
     pooled = units.filter("first").with_columns(pl.lit(POOLED).alias("month"))
     units = _capped(pl.concat([units, pooled]), measures)
-    return {tuple(row[name] for name in KEY): row for row in read_effects(units, KEY).to_dicts()}, balance(units, list(KEY))
+    made_of = makeup(session, units.filter(pl.col("month") == POOLED), ripe.select("assignment_id", "starts_on").unique())
+    return {tuple(row[name] for name in KEY): row for row in read_effects(units, KEY).to_dicts()}, balance(units, list(KEY)), made_of
 
 
 def _capped(units: pl.DataFrame, measures: dict[tuple[str, str], Row]) -> pl.DataFrame:

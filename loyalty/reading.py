@@ -42,7 +42,7 @@ def measure_day(*, day: date | str, now: datetime, settings: Settings | None = N
 
 
 def _changed(counts: dict[str, Any]) -> bool:
-    return any(counts[name] for name in ("issued", "updated", "revised", "looks"))
+    return any(counts[name] for name in ("issued", "updated", "revised", "looks", "forecasts"))
 
 
 def latest(session: Session) -> list[Reading]:

@@ -1,4 +1,7 @@
-"""Calls a person made: how it went moves the message, as a provider's event would."""
+"""Calls a person made: how it went moves the message, as a provider's event would.
+
+A call that a colleague asked for moves no message; one that reached the customer is a contact, which a held-out arm must know.
+"""
 
 from datetime import datetime
 
@@ -6,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from core.errors import ConfigError, unknown_name
 from ledger.acts import Act
-from ledger.calls import settle_call
+from ledger.calls import Call, settle_call
+from ledger.suppressions import suppress
+from outreach.contact import record_contact
 from outreach.event import Event, Kind
 from outreach.events import hear_told
 
@@ -27,6 +32,17 @@ def settle(session: Session, key: str, *, verdict: str, by: str, now: datetime) 
         raise ConfigError(f"calls --settle {key}: --by: who made the call is missing, got {by!r}. Add --by NAME.")
     settled = settle_call(session, key, verdict=verdict, by=by, now=now)
     if settled:
-        hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
+        call = session.get_one(Call, key)
+        if call.customer_id is not None:
+            _settle_asked_for(session, call.customer_id, verdict, by, now)
+        else:
+            hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
         session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail={"verdict": verdict}, at=now))
     return settled
+
+
+def _settle_asked_for(session: Session, customer_id: str, verdict: str, by: str, now: datetime) -> None:
+    if verdict == "wants_no_calls":
+        suppress(session, [{"subject": customer_id, "topic": "all", "reason": "opt_out", "since": now}])
+    if verdict in ("reached", "wants_no_calls"):
+        record_contact(session, customer_id, "a call that a colleague asked for", by=by, now=now)
