@@ -216,6 +216,7 @@ class Console(Strict):
     secure: bool = False                           # reached over HTTPS alone: cookies say so, browsers remember it
     sign_in_hours: int = Field(default=12, ge=1, le=168)
     oidc: OpenId | None = None
+    airflow: str | None = Field(default=None, pattern=r"^https?://")  # where Airflow answers; its runs are shown, its user is in the environment
 
     @property
     def url(self) -> str:
