@@ -11,7 +11,7 @@ import polars as pl
 from core.clock import as_day, days
 from core.errors import ConfigError
 from core.settings import Settings, current
-from feature_store import gate, lake, quarantine
+from feature_store import gate, lake, quarantine, release
 from feature_store.bookkeeping import dropped_of, record_pull
 from feature_store.sources.lookups import PROBLEM, follow
 from feature_store.sources.mapping import RAW, to_events
@@ -34,8 +34,12 @@ class PullReport:
 
 
 def pull_day(source: str, *, day: date | str, settings: Settings | None = None) -> str:
-    """Pull one day of a source; return the source's name."""
+    """Pull one day of a source, and days whose rows a person has let out of quarantine since; return the source's name."""
+    settings = settings or current()
     pull_days(source, first=as_day(day), last=as_day(day), settings=settings)
+    if not find_source(settings, source).whole:
+        for late in release.waiting(settings, source):
+            pull_days(source, first=late, last=late, settings=settings)
     return source
 
 
@@ -77,7 +81,7 @@ def _sorted_out(
     """Return the good events as the lake wants them, and how many are bad; the bad ones are written to quarantine."""
     sound = events.filter(pl.col(PROBLEM).is_null())
     unsound = events.filter(pl.col(PROBLEM).is_not_null()).with_columns(reason=pl.col(PROBLEM))
-    reasons = gate.check_rows(source, settings, sound, day=wanted[-1])
+    reasons = release.forgiven(settings, source.name, sound, gate.check_rows(source, settings, sound, day=wanted[-1]))
     bad = pl.concat([unsound, sound.with_columns(reason=reasons).filter(reasons.is_not_null())])
     quarantine.write(source, settings, wanted, bad, rows)
     when = str(wanted[0]) if wanted[0] == wanted[-1] else f"{wanted[0]} to {wanted[-1]}"
@@ -119,7 +123,8 @@ def _is_first_load(settings: Settings, source: Source, last: date) -> bool:
 def _signature(source: Source, settings: Settings, reader: Reader) -> str:
     """Return what changes when the files of a source that is read whole, or its mapping, have changed."""
     read = reader.signature(source, settings) if source.whole else None
-    return hashlib.sha256(f"{read} {source.model_dump_json()}".encode()).hexdigest() if read else ""
+    told = f"{read} {source.model_dump_json()}{release.signature(settings, source.name)}"
+    return hashlib.sha256(told.encode()).hexdigest() if read else ""
 
 
 def _unchanged(settings: Settings, source: Source, first: date, last: date, signature: str) -> PullReport | None:
