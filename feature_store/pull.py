@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from core.clock import as_day, days
-from core.errors import ConfigError
+from core.errors import ConfigError, SourceError
 from core.settings import Settings, current
 from feature_store import gate, lake, quarantine, release
 from feature_store.bookkeeping import dropped_of, record_pull
@@ -18,6 +19,8 @@ from feature_store.sources.mapping import RAW, to_events
 from feature_store.sources.reader import Reader, reader_of
 from feature_store.sources.source import Source, find_source
 from feature_store.sources.times import INSTANT, end_of_day
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,17 @@ def pull_day(source: str, *, day: date | str, settings: Settings | None = None) 
     settings = settings or current()
     pull_days(source, first=as_day(day), last=as_day(day), settings=settings)
     if not find_source(settings, source).whole:
-        for late in release.waiting(settings, source):
-            pull_days(source, first=late, last=late, settings=settings)
+        _let_in_released(settings, source)
     return source
+
+
+def _let_in_released(settings: Settings, source: str) -> None:
+    """Pull the days with released rows again; what was released and cannot be read any more must not stop today."""
+    for late in release.waiting(settings, source):
+        try:
+            pull_days(source, first=late, last=late, settings=settings)
+        except SourceError as error:
+            LOG.error("%s %s: rows released from quarantine stay there: %s", source, late, error)
 
 
 def pull_days(source: str, *, first: date | str, last: date | str, settings: Settings | None = None) -> PullReport:

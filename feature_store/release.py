@@ -62,7 +62,11 @@ def release(settings: Settings, source: str, day: date, reason: str, *, by: str,
 def waiting(settings: Settings, source: str) -> list[date]:
     """Return the days whose released rows no pull has let in yet, the oldest first."""
     released = {date.fromisoformat(note["day"]) for note in _kept(settings, source)}
-    return [day for day in reversed(days(settings, source)) if day in released and rows(settings, source, day)["released"].any()]
+    return [day for day in reversed(days(settings, source)) if day in released and _has_released(settings, source, day)]
+
+
+def _has_released(settings: Settings, source: str, day: date) -> bool:
+    return bool(rows(settings, source, day).select((pl.col("released") & pl.col("may_be_released")).any()).item())
 
 
 def forgiven(settings: Settings, source: str, events: pl.DataFrame, reasons: pl.Series) -> pl.Series:

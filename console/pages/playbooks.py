@@ -61,9 +61,9 @@ def playbook(request: Request, visitor: SignedIn, issue: str) -> Response:
 
 
 @ROUTER.get("/playbooks/{issue}/shadow")
-def shadow(request: Request, visitor: SignedIn, issue: str, became: str = "", before: str = "") -> Response:
+def shadow(request: Request, visitor: SignedIn, issue: str, became: str = "", after: str = "") -> Response:
     """List whom we would have told and what then happened, the newest first."""
-    settings, key = request.app.state.settings, _key(before)
+    settings, key = request.app.state.settings, _key(after)
     if became and became not in HAPPENED:
         raise HTTPException(404, unknown_name("shadow", "end", became, HAPPENED))
     kind = wanted(request)
@@ -74,7 +74,7 @@ def shadow(request: Request, visitor: SignedIn, issue: str, became: str = "", be
         return exported([{**row._mapping, "reasons": "; ".join(row.reasons)} for row in rows], f"shadow-{issue}", kind)
     last = rows[facts.SHOWN - 1] if len(rows) > facts.SHOWN else None
     return render(request, "shadow.html.j2", issue=issue, rows=rows[: facts.SHOWN], became=became, happened=HAPPENED,
-                  next=f"{at(request, f'/playbooks/{issue}/shadow')}?became={became}&before={last.day}_{last.id}" if last else None)  # fmt: skip
+                  after=f"{last.day}_{last.id}" if last else None)  # fmt: skip
 
 
 @ROUTER.get("/playbooks/{issue}/letter/{kind}/{language}")
@@ -122,9 +122,9 @@ def _since(session: Session, issue: str) -> date:
     return newest - EVIDENCE_DAYS if newest else date.min
 
 
-def _key(before: str) -> tuple[date, int] | None:
-    day, _, number = before.partition("_")
+def _key(after: str) -> tuple[date, int] | None:
+    day, _, number = after.partition("_")
     try:
-        return (date.fromisoformat(day), int(number)) if before else None
+        return (date.fromisoformat(day), int(number)) if after else None
     except ValueError:
-        raise HTTPException(404, f"before: no place in the list, got {before!r}. Start from the first page.") from None
+        raise HTTPException(404, f"after: no place in the list, got {after!r}. Start from the first page.") from None

@@ -14,11 +14,13 @@ def upgrade() -> None:
     """Bring the schema forward."""
     op.create_index('ix_acts_act_id', 'acts', ['act', 'id'], unique=False)
     op.create_index('ix_acts_actor_id', 'acts', ['actor', 'id'], unique=False)
+    op.create_index('ix_acts_subject', 'acts', ['subject'], unique=False, postgresql_ops={'subject': 'text_pattern_ops'})
     op.create_index('ix_messages_shadow', 'messages', ['issue', 'day', 'id'], unique=False, postgresql_where="state = 'shadow'")
 
 
 def downgrade() -> None:
     """Take the schema back."""
     op.drop_index('ix_messages_shadow', table_name='messages', postgresql_where="state = 'shadow'")
+    op.drop_index('ix_acts_subject', table_name='acts', postgresql_ops={'subject': 'text_pattern_ops'})
     op.drop_index('ix_acts_actor_id', table_name='acts')
     op.drop_index('ix_acts_act_id', table_name='acts')
