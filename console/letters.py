@@ -16,6 +16,7 @@ EXAMPLE = "0" * 32
 KINDS = ("notice", *LATER)
 # A letter brings its own style, as mail does; it may load nothing, run nothing, and be framed by our pages alone.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; sandbox"
+_FINDINGS: dict[tuple[str, str, str], list[str]] = {}
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Shown:
 
 
 def shown(playbook: Playbook) -> Iterator[Shown]:
-    """Yield every letter that a playbook has words for."""
+    """Yield every letter that a playbook has words for, as its file has them."""
     for kind in KINDS:
-        for language, said in sorted(playbook.words(kind).items()) if kind == "notice" or playbook.later(kind) else ():
+        for language, said in playbook.words(kind).items() if kind == "notice" or playbook.later(kind) else ():
             yield Shown(kind, language, said.subject, said.preview)
 
 
@@ -46,5 +47,8 @@ def letter(settings: Settings, playbook: Playbook, kind: str, language: str, *, 
 
 
 def findings(settings: Settings, playbook: Playbook) -> list[str]:
-    """Return what should be better about a playbook's letters."""
-    return [f"{each.where}: {each.says}" for each in lint(playbook, settings)]
+    """Return what should be better about a playbook's letters; each version is read through once."""
+    key = (str(settings.folder), playbook.issue, playbook.version)
+    if key not in _FINDINGS:
+        _FINDINGS[key] = [f"{each.where}: {each.says}" for each in lint(playbook, settings)]
+    return _FINDINGS[key]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 from sqlalchemy import Row, func, select, text
@@ -16,8 +16,10 @@ STATES = {"champion": "in use", "unproven": "in use by a person's word", "challe
           "retired": "was in use", "not_predictable": "has no skill, flags nobody", "rolled_back": "taken out of use by a person"}  # fmt: skip
 KINDS = {"precision": "how often it was right", "calibration": "observed over foretold", "scores": "drift of its scores",
          "features": "drift of its features", "stale": "days since it was judged", "failed": "could not be used"}  # fmt: skip
+ROUTE = ("detect", "missed", "watch", "review", "plan", "news", "measure", "train")
 LATELY = timedelta(days=7)
 WATCHED_DAYS = 60
+TREND_DAYS = 14
 SHOWN = 50
 
 
@@ -65,9 +67,19 @@ def looks(session: Session, issue: str) -> Sequence[Watch]:
     return session.scalars(mine.order_by(Watch.day.desc(), Watch.detector, Watch.kind)).all()
 
 
+def trend(seen: Sequence[Watch], detector: str) -> list[tuple[date, dict[str, Watch]]]:
+    """Return one detector's looks by day, the newest day first, each day's by kind."""
+    days: dict[date, dict[str, Watch]] = {}
+    for watch in seen:
+        if watch.detector == detector:
+            days.setdefault(watch.day, {})[watch.kind] = watch
+    return list(days.items())[:TREND_DAYS]
+
+
 def steps(session: Session) -> Sequence[Row[Any]]:
-    """Return the newest day for which each step of the route is done: step, day, done_at, counts."""
-    return session.execute(STEPS).all()
+    """Return the newest day for which each step of the route is done, in the route's order: step, day, done_at, counts."""
+    places = {step: n for n, step in enumerate(ROUTE)}
+    return sorted(session.execute(STEPS).all(), key=lambda row: (places.get(row.step, len(ROUTE)), row.step))
 
 
 STEPS = text("SELECT DISTINCT ON (step) step, day, done_at, counts FROM days ORDER BY step, day DESC")

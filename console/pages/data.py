@@ -129,7 +129,8 @@ def models(request: Request, visitor: SignedIn, issue: str) -> Response:
         return exported([{name: getattr(each, name) for name in ("day", "detector", "kind", "value", "n", "alarm", "why")} for each in seen],
                         f"watches-{issue}", kind)  # fmt: skip
     used = [each for each in found if each.state in facts.IN_USE]
-    return render(request, "models.html.j2", issue=issue, models=found, used=used, looks=seen, states=facts.STATES, kinds=facts.KINDS,
+    return render(request, "models.html.j2", issue=issue, models=found, used=used, states=facts.STATES, kinds=facts.KINDS,
+                  trends={each.detector: facts.trend(seen, each.detector) for each in used},
                   may_roll_back=visitor.role in ("approver", "admin"),
                   predecessor={each.detector: facts.has_predecessor(found, each.detector) for each in used})  # fmt: skip
 
