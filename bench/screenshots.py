@@ -49,10 +49,10 @@ PASSWORD = "four plain words in a row"
 def main(folder: Path) -> None:
     """Take every picture into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="beforehand-shots-") as root, _company(Path(root)) as settings:
+    with tempfile.TemporaryDirectory(prefix="beforehand-shots-") as root, company(Path(root)) as settings:
         messages = people_and_messages(settings)
         with served(settings) as address, sync_playwright() as driver:
-            browser = driver.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+            browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             for name, page in _letters(settings).items():
                 _every_way(browser, folder, name, page)
             for name, path in _pages(settings, messages).items():
@@ -64,7 +64,8 @@ def main(folder: Path) -> None:
 
 
 @contextmanager
-def _company(root: Path) -> Iterator[Settings]:
+def company(root: Path) -> Iterator[Settings]:
+    """Make a company with the example's configuration and a ledger of its own, until the block ends."""
     shutil.copytree(CONFIG, root / "config")
     path = root / "config" / "settings.toml"
     path.write_text(path.read_text().replace('root = "var"', f'root = "{root / "var"}"'))
@@ -167,7 +168,8 @@ def served(settings: Settings) -> Iterator[str]:
         thread.join(10)
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Return where Debian's Chromium lies. Raise MissingError where it is not installed."""
     found = next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
     if found is None:
         raise MissingError("chromium: it is not installed. Install Debian's chromium.")

@@ -18,6 +18,7 @@ VERBS = (
     "doctor",
     "simulate",
     "pull",
+    "quarantine",
     "features",
     "train",
     "backtest",

@@ -8,14 +8,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from cli.voice import VOICE, configured
+from console import people as acts
 from core.clock import now
-from core.errors import ConfigError, LedgerError, unknown_name
+from core.errors import ConfigError, unknown_name
 from core.settings import Settings
 from ledger import people as ledger
-from ledger import sign_ins
-from ledger.acts import Act
 from ledger.database import sessions
 from ledger.people import Person
+
+BY = "operator"
 
 
 def people(
@@ -35,8 +36,6 @@ def people(
         raise ConfigError(f"people {act}: whom? Add an e-mail address: beforehand people {act} ann@company.example")
     with sessions(settings).begin() as session:
         facts, sentences = ACTS[act](session, settings, address, name=name, role=role)
-        kept = {key: value for key, value in facts.items() if key != "link"}
-        session.add(Act(actor="operator", act=f"people {act}", subject=f"person {address.lower()}", detail=kept, at=now()))
     VOICE.result(facts, sentences)
 
 
@@ -54,18 +53,14 @@ Said = tuple[dict[str, Any], list[str]]
 
 
 def _add(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
-    if "@" not in address.strip("@"):
-        raise ConfigError(f"people add: an e-mail address is needed, got {address!r}. Write it as ann@company.example.")
-    person = ledger.add_person(session, email=address, name=name or address.partition("@")[0], role=role or "viewer", now=now())
+    person = acts.add(session, email=address, name=name or "", role=role or "viewer", by=BY, now=now())
     facts, sentences = _link(session, settings, person.email, name=None, role=None)
     return facts | {"role": person.role}, [f"{person.email} is a {person.role} now.", *sentences]
 
 
 def _link(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
     person = ledger.known_person(session, address)
-    if person.disabled_at is not None:
-        raise LedgerError(f"people: {person.email} is disabled since {person.disabled_at:%Y-%m-%d}. `beforehand people role` lets them in again.")
-    link = f"{settings.console.url}/welcome/{ledger.make_link(session, person, now=now())}"
+    link = acts.link(session, settings, person, by=BY, now=now())
     return {"address": person.email, "link": link}, ["To choose a password, once, within 24 hours:", link]
 
 
@@ -74,23 +69,14 @@ def _role(session: Session, settings: Settings, address: str, *, name: str | Non
         raise ConfigError("people role: which one? Add --role. Known: " + ", ".join(ledger.ROLES) + ".")
     ledger.check_role(role)
     person = ledger.known_person(session, address)
-    _keep_an_admin(session, person, stays=role == "admin")
-    before, person.role, person.disabled_at = person.role, role, None
-    sign_ins.end_all(session, person.id, now=now())
+    before = acts.change_role(session, person, role, by=BY, now=now())
     return {"address": person.email, "role": role, "before": before}, [f"{person.email} is a {role} now (was {before}), and signs in anew."]
 
 
 def _disable(session: Session, settings: Settings, address: str, *, name: str | None, role: str | None) -> Said:
     person = ledger.known_person(session, address)
-    _keep_an_admin(session, person, stays=False)
-    person.disabled_at = person.disabled_at or now()
-    sign_ins.end_all(session, person.id, now=now())
+    acts.disable(session, person, by=BY, now=now())
     return {"address": person.email, "disabled_at": str(person.disabled_at)}, [f"{person.email} is signed out everywhere and may not sign in."]
-
-
-def _keep_an_admin(session: Session, person: Person, *, stays: bool) -> None:
-    if person.role == "admin" and person.disabled_at is None and not stays and ledger.active_admins(session) == 1:
-        raise LedgerError(f"people: {person.email} is the only admin. Make another one first: beforehand people add ADDRESS --role admin")
 
 
 ACTS: dict[str, Callable[..., Said]] = {"add": _add, "link": _link, "role": _role, "disable": _disable}

@@ -57,6 +57,7 @@ class Scheduler:
             "GX_ANALYTICS_ENABLED": "false",
             "AIRFLOW_HOME": str(self.home),
             "AIRFLOW__CORE__DAGS_FOLDER": str(HOUSE / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(HOUSE / "dags" / "plugins"),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
             "AIRFLOW__CORE__PARALLELISM": "4",

@@ -25,9 +25,23 @@ def up(
         scheduler.unpause()
         password = scheduler.password()
         VOICE.say(f"Airflow: {scheduler.url}  (user admin, password {password}). Ctrl-C stops everything.")
+        VOICE.say(f"The console: {scheduler.url}/beforehand/, or Console in Airflow's navigation. {_who_may_sign_in(settings, scheduler.url)}")
         while scheduler.is_alive():
             time.sleep(1)
         VOICE.say(f"Airflow ended by itself. See {scheduler.log}.")
+
+
+def _who_may_sign_in(settings: Settings, url: str) -> str:
+    """Say how people get in; a link made by the command line leads to where [console] address says the pages are."""
+    from ledger.database import sessions
+    from ledger.people import active_admins
+
+    with sessions(settings).begin() as session:
+        admins = active_admins(session)
+    if admins:
+        return "People sign in there with the console's own account, not Airflow's."
+    return (f'Nobody may sign in yet: set address = "{url}/beforehand" below [console] in {settings.folder / "settings.toml"}, '
+            "and in another terminal: beforehand people add ADDRESS --role admin")  # fmt: skip
 
 
 def _first_open_day(settings: Settings) -> date:

@@ -28,11 +28,14 @@ from outreach.links import PAGES
 STATIC = Path(__file__).parent / "static"
 
 
-def create_app(settings: Settings) -> FastAPI:
-    """Return the console of one configuration. Raise ConfigError for a route that does not say who may use it."""
+def create_app(settings: Settings, *, inside_airflow: bool = False) -> FastAPI:
+    """Return the console of one configuration. Raise ConfigError for a route that does not say who may use it.
+
+    `inside_airflow`: a ledger that is down does not keep Airflow's server from starting; the pages say so instead.
+    """
     app = FastAPI(title="Beforehand", version="1", description=console.api.ABOUT, docs_url=None, redoc_url=None,
-                  openapi_url="/api/openapi.json", lifespan=_ready)  # fmt: skip
-    app.state.settings, app.state.limits = settings, Limits()
+                  openapi_url="/api/openapi.json", lifespan=None if inside_airflow else _ready)  # fmt: skip
+    app.state.settings, app.state.limits, app.state.inside_airflow = settings, Limits(), inside_airflow
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # Customers reach one path of the company's website, which a proxy hands on; what their pages need lies below it.
     app.mount(f"{PAGES}/static", StaticFiles(directory=STATIC), name="customers_static")

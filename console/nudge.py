@@ -4,12 +4,12 @@ The `send` DAG plans approved cohorts every quarter of an hour by itself; a nudg
 """
 
 import logging
-import os
 from datetime import date
 from typing import Any
 
 import httpx
 
+from console.airflow import PATIENCE_SECONDS, token_of
 from core import clock
 from core.settings import Settings
 from ledger.acts import Act, acts_about
@@ -18,8 +18,6 @@ from outreach.review import subject
 
 LOG = logging.getLogger(__name__)
 DAG = "send"
-PASSWORD_ENV = "BEFOREHAND_AIRFLOW_PASSWORD"
-TIMEOUT = httpx.Timeout(3.0)
 ACT, ACTOR = "nudge", "console"
 
 
@@ -46,10 +44,8 @@ def last_nudge(settings: Settings, issue: str, day: date) -> dict[str, Any] | No
 
 
 def _trigger(settings: Settings, airflow: str) -> str:
-    with httpx.Client(base_url=airflow, timeout=TIMEOUT) as client:
-        headers, password = {}, os.environ.get(PASSWORD_ENV)
-        if password:
-            signed_in = client.post("/auth/token", json={"username": settings.console.airflow_user, "password": password})
-            headers = {"Authorization": f"Bearer {signed_in.raise_for_status().json()['access_token']}"}
+    with httpx.Client(base_url=airflow, timeout=PATIENCE_SECONDS) as client:
+        token = token_of(settings, client)
+        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         run = client.post(f"/api/v2/dags/{DAG}/dagRuns", json={"logical_date": None}, headers=headers).raise_for_status()
         return str(run.json()["dag_run_id"])

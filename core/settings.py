@@ -217,7 +217,7 @@ class Console(Strict):
     secure: bool = False                           # reached over HTTPS alone: cookies say so, browsers remember it
     sign_in_hours: int = Field(default=12, ge=1, le=168)
     oidc: OpenId | None = None
-    airflow: str | None = Field(default=None, pattern=r"^https?://")  # Airflow's address: told of each approval at once
+    airflow: str | None = Field(default=None, pattern=r"^https?://")  # where Airflow answers: told of approvals, its runs are shown
     airflow_user: str = "admin"                    # who tells it; the password is BEFOREHAND_AIRFLOW_PASSWORD in the environment
 
     @property

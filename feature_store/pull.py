@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -9,15 +10,17 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from core.clock import as_day, days
-from core.errors import ConfigError
+from core.errors import ConfigError, SourceError
 from core.settings import Settings, current
-from feature_store import gate, lake, quarantine
+from feature_store import gate, lake, quarantine, release
 from feature_store.bookkeeping import dropped_of, record_pull
 from feature_store.sources.lookups import PROBLEM, follow
 from feature_store.sources.mapping import RAW, to_events
 from feature_store.sources.reader import Reader, reader_of
 from feature_store.sources.source import Source, find_source
 from feature_store.sources.times import INSTANT, end_of_day
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,9 +37,21 @@ class PullReport:
 
 
 def pull_day(source: str, *, day: date | str, settings: Settings | None = None) -> str:
-    """Pull one day of a source; return the source's name."""
+    """Pull one day of a source, and days whose rows a person has let out of quarantine since; return the source's name."""
+    settings = settings or current()
     pull_days(source, first=as_day(day), last=as_day(day), settings=settings)
+    if not find_source(settings, source).whole:
+        _let_in_released(settings, source)
     return source
+
+
+def _let_in_released(settings: Settings, source: str) -> None:
+    """Pull the days with released rows again; what was released and cannot be read any more must not stop today."""
+    for late in release.waiting(settings, source):
+        try:
+            pull_days(source, first=late, last=late, settings=settings)
+        except SourceError as error:
+            LOG.error("%s %s: rows released from quarantine stay there: %s", source, late, error)
 
 
 def pull_days(source: str, *, first: date | str, last: date | str, settings: Settings | None = None) -> PullReport:
@@ -77,7 +92,7 @@ def _sorted_out(
     """Return the good events as the lake wants them, and how many are bad; the bad ones are written to quarantine."""
     sound = events.filter(pl.col(PROBLEM).is_null())
     unsound = events.filter(pl.col(PROBLEM).is_not_null()).with_columns(reason=pl.col(PROBLEM))
-    reasons = gate.check_rows(source, settings, sound, day=wanted[-1])
+    reasons = release.forgiven(settings, source.name, sound, gate.check_rows(source, settings, sound, day=wanted[-1]))
     bad = pl.concat([unsound, sound.with_columns(reason=reasons).filter(reasons.is_not_null())])
     quarantine.write(source, settings, wanted, bad, rows)
     when = str(wanted[0]) if wanted[0] == wanted[-1] else f"{wanted[0]} to {wanted[-1]}"
@@ -119,7 +134,8 @@ def _is_first_load(settings: Settings, source: Source, last: date) -> bool:
 def _signature(source: Source, settings: Settings, reader: Reader) -> str:
     """Return what changes when the files of a source that is read whole, or its mapping, have changed."""
     read = reader.signature(source, settings) if source.whole else None
-    return hashlib.sha256(f"{read} {source.model_dump_json()}".encode()).hexdigest() if read else ""
+    told = f"{read} {source.model_dump_json()}{release.signature(settings, source.name)}"
+    return hashlib.sha256(told.encode()).hexdigest() if read else ""
 
 
 def _unchanged(settings: Settings, source: Source, first: date, last: date, signature: str) -> PullReport | None:

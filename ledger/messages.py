@@ -73,6 +73,7 @@ class Message(Base):
         Index("ix_messages_leased", "lease_until", postgresql_where="state = 'claimed'"),
         Index("ix_messages_doubtful", "channel", postgresql_where="state = 'uncertain'"),
         Index("ix_messages_issue_day", "issue", "day"),
+        Index("ix_messages_shadow", "issue", "day", "id", postgresql_where="state = 'shadow'"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

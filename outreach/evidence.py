@@ -1,5 +1,6 @@
 """Evidence: what an approver sees before a playbook goes further: whom it would have reached, and what happened to them."""
 
+from datetime import date
 from typing import Any
 
 from sqlalchemy import text
@@ -8,13 +9,15 @@ from sqlalchemy.orm import Session
 from ledger.brakes import open_brakes
 
 
-def evidence(session: Session, issue: str) -> dict[str, Any]:
+def evidence(session: Session, issue: str, *, since: date = date.min) -> dict[str, Any]:
     """Return counts of an issue's flags, of the gate's refusals, of its messages and their fate, and what speaks against it.
+
+    `since` leaves out cohorts before that day.
 
     `expected_right` is the mean probability of the flags whose story has ended, `was_right` the share of them that was struck
     among those nobody wrote to (shadow and held out): where the two differ, the detector promises what it does not keep.
     """
-    values = {"issue": issue}
+    values: dict[str, Any] = {"issue": issue, "since": since}
     found: dict[str, Any] = dict(session.execute(FLAGS, values).mappings().one())
     found["messages"] = {state: number for state, number in session.execute(MESSAGES, values)}
     found["refused_by"] = {reason: number for reason, number in session.execute(REFUSED, values)}
@@ -41,7 +44,7 @@ def sentences(issue: str, found: dict[str, Any]) -> list[str]:
 FLAGS = text("""
     WITH f AS (
         SELECT f.*, m.state AS message FROM flags f LEFT JOIN messages m ON m.flag_id = f.id AND m.kind = 'notice'
-        WHERE f.issue = :issue AND NOT f.replay
+        WHERE f.issue = :issue AND f.day >= :since AND NOT f.replay
     ), untold AS (
         SELECT * FROM f WHERE state IN ('struck', 'expired', 'over') AND message IN ('shadow', 'held_out')
     )
@@ -53,11 +56,11 @@ FLAGS = text("""
     FROM f
 """)
 
-MESSAGES = text("SELECT state, count(*) FROM messages WHERE issue = :issue GROUP BY state ORDER BY count(*) DESC, state")
+MESSAGES = text("SELECT state, count(*) FROM messages WHERE issue = :issue AND day >= :since GROUP BY state ORDER BY count(*) DESC, state")
 
 REFUSED = text("""
     SELECT reason, count(*) FROM flags f JOIN verdicts v ON v.flag_id = f.id, jsonb_array_elements_text(v.reasons) AS reason
-    WHERE f.issue = :issue GROUP BY reason ORDER BY count(*) DESC, reason
+    WHERE f.issue = :issue AND f.day >= :since GROUP BY reason ORDER BY count(*) DESC, reason
 """)
 
 READINGS = text("""

@@ -52,9 +52,10 @@ def held_back(playbooks: Mapping[str, Playbook], approved: Mapping[str, str]) ->
 
 
 def set_mode(
-    session: Session, playbook: Playbook, mode: str, *, by: str, evidence: Mapping[str, Any], now: datetime, settings: Settings
-) -> bool:
-    """Record that `by` lets a playbook go as far as `mode`, and what they saw; False where that was so already.
+    session: Session, playbook: Playbook, mode: str, *, by: str, evidence: Mapping[str, Any], now: datetime, settings: Settings,
+    note: str = "",
+) -> bool:  # fmt: skip
+    """Record that `by` lets a playbook go as far as `mode`, what they saw, and their note; False where that was so already.
 
     Raise ConfigError where it has no approved remedy, and LedgerError where `by` may not, or a brake of the issue is open.
     """
@@ -67,6 +68,7 @@ def set_mode(
     if lower(mode, before) == before:
         _check_raise(where, playbook, mode, by, evidence, settings)
     detail = {"mode": mode, "before": before, "version": playbook.version, "evidence": dict(evidence)}
+    detail |= {"note": note} if note else {}
     session.add(Act(actor=by, act=ACT, subject=f"playbook {playbook.issue}", detail=detail, at=now))
     session.flush()
     return True
