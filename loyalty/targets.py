@@ -21,7 +21,8 @@ from loyalty.budget import Choice, Terms, choose
 from loyalty.moments import Numbers
 from loyalty.outcomes import unit_outcomes
 from loyalty.readable import Cut, data_cut, settled
-from loyalty.targeting import Experience, judge, learn
+from loyalty.policy import judge
+from loyalty.targeting import Experience, learn
 from loyalty.units import analysis_set, windows
 from loyalty.wording import BETTER
 
