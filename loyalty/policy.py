@@ -132,9 +132,10 @@ def _renewals(last: int) -> list[int]:
 
 
 def _standing(values: Numbers, week: Codes) -> Numbers:
-    """Return each value's place from the top of its week, 0 to just below 1; ties in the order of a seeded shuffle."""
-    order = np.lexsort((np.random.default_rng(SEED).random(len(values)), -values, week))
-    place, size = np.empty(len(values)), np.bincount(week - week.min())
-    first = np.concatenate([[0], np.cumsum(size)[:-1]])[week - week.min()]
-    place[order] = np.arange(len(values))
-    return np.asarray((place - first) / size[week - week.min()])
+    """Return each value's place from the top of its week, 0 to just below 1; ties in the order of a shuffle of the week's own."""
+    place = np.empty(len(values))
+    for each in np.unique(week):
+        here = np.flatnonzero(week == each)
+        order = np.lexsort((np.random.default_rng([SEED, int(each)]).random(len(here)), -values[here]))
+        place[here[order]] = np.arange(len(here)) / len(here)
+    return place
