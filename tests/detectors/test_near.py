@@ -24,7 +24,7 @@ class Model:
     proven = True
 
     def speaks_of(self, numbers):
-        return np.ones(len(numbers), dtype=bool)
+        return np.ones(len(P), dtype=bool)
 
     def days_until(self, numbers, half):
         return None
