@@ -104,17 +104,18 @@ def choose(
     ids = seen.rows["customer_id"].to_numpy()[eligible]
     ranked = eligible[np.lexsort((ids, -best[eligible]))]
     places = ranked[:most]
-    margin = _within_capacity(margin, best, ranked, most)
+    margin = _within_capacity(margin, learned, best, ranked, most)
     return Chosen(ready, places, best[places], by[places], above[places], _days(ready, seen, places, by[places]), margin, free, learned)
 
 
-def _within_capacity(margin: Probabilities, best: Probabilities, ranked: NDArray[np.int64], most: int) -> Probabilities:
+def _within_capacity(
+    margin: Probabilities, learned: Probabilities, best: Probabilities, ranked: NDArray[np.int64], most: int
+) -> Probabilities:
     """Where more were above the level than capacity reaches, what it took lies between the last one taken and the first one left."""
     if len(ranked) <= most or not most:
         return margin
     bar = (best[ranked[most - 1]] + best[ranked[most]]) / 2
-    margin = margin.copy()
-    margin[ranked] = np.minimum(margin[ranked], best[ranked] - bar)
+    margin = np.minimum(margin, learned - bar)
     left = ranked[most:]
     margin[left] = np.minimum(margin[left], -1e-9)  # a tie with the last one taken
     return margin

