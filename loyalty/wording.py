@@ -73,11 +73,15 @@ def verdict(row: dict[str, Any]) -> str:
 
 
 def sentence(settings: Settings, row: dict[str, Any]) -> str:
-    """Say what a reading shows, or why there is none."""
+    """Say what a reading shows, or why there is none, and of whom it speaks where some are silent or not told."""
     if row["state"] != "readable":
         return f"{'not yet' if row['state'] == 'not_yet' else 'cannot be read'}: {row['why']}"
+    return _shown(settings, row) + _of_whom(row)
+
+
+def _shown(settings: Settings, row: dict[str, Any]) -> str:
     if row["detail"].get("bounds"):
-        return row["detail"]["bounds"]
+        return str(row["detail"]["bounds"])
     if verdict(row) == "unclear":
         seen = amount(settings, row["outcome"], row["smallest_seen"])
         seen = seen.replace(" %", " points") if row["outcome"] == "retained" else seen
@@ -85,6 +89,16 @@ def sentence(settings: Settings, row: dict[str, Any]) -> str:
     more, less = MORE[row["outcome"]]
     return f"{more if row['effect'] > 0 else less} of those contacted" if row["outcome"] == "retained" else (
         f"those contacted {more if row['effect'] > 0 else less}")  # fmt: skip
+
+
+def _of_whom(row: dict[str, Any]) -> str:
+    """Say how many answered a survey, or how many on either side of a threshold were told."""
+    answered, told = row["detail"].get("answered"), row["detail"].get("told")
+    if answered:
+        return f"; {answered[0]} of {row['n_contact']} contacted and {answered[1]} of {row['n_hold_out']} held out answered"
+    if told:
+        return f"; {told['above'] or 0:.0%} of those above and {told['below'] or 0:.0%} of those below were told"
+    return ""
 
 
 def _p(value: float | None) -> str:
