@@ -10,9 +10,10 @@ import polars as pl
 
 from bench.environment import environment
 from bench.loyalty import Report
-from loyalty.effect import Effects, Shape, compare
+from loyalty.effect import Effects, compare
 from loyalty.moments import Moments, of_rows
 from loyalty.survival import restricted_mean
+from loyalty.variance_cut import Shape
 from loyalty.watch import daily_interval
 
 NAMES = ("effect", "low", "high", "p_value")

@@ -15,8 +15,9 @@ from scipy.optimize import brentq
 from scipy.special import ndtri
 
 from bench.loyalty import Report
-from loyalty.effect import Shape, compare
+from loyalty.effect import compare
 from loyalty.moments import Moments, of_counts
+from loyalty.variance_cut import Shape
 
 EXPERIMENTS, AT_ONCE = 10_000, 2_500
 MEMBERS = 500

@@ -11,7 +11,9 @@ import numpy as np
 import polars as pl
 
 from bench.loyalty import Report
-from loyalty.experiment import Question, analyse, read_experiment
+from loyalty.experiment import analyse
+from loyalty.experiment_rows import read_experiment
+from loyalty.question import Question
 
 CUSTOMERS = 1_000_000
 HORIZONS, KINDS = (1, 6, 18), 8

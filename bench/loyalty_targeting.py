@@ -1,14 +1,20 @@
-"""Who is helped, in three worlds: an effect that has nothing to do with risk, one proportional to it, and none."""
+"""Who is helped, in three worlds: an effect that has nothing to do with risk, one proportional to it, and none.
+
+Each programme is asked every week whether its ranking switches; a switch at any week counts.
+"""
 
 from typing import Any
 
 import numpy as np
+from scipy.stats import binomtest
 
 from bench.loyalty import Report
-from loyalty.targeting import Experience, judge, learn
+from loyalty.policy import verdict, walk
+from loyalty.targeting import Experience, learn
 
-RUNS = {"unrelated": 20, "proportional": 20, "none": 60}
-UNITS, NEW, SHARE, WEEKS = 20_000, 20_000, 0.3, 24
+RUNS = {"unrelated": 15, "proportional": 15, "none": 80}
+UNITS, NEW, SHARE, WEEKS = 12_000, 20_000, 0.3, 24
+GOAL = 0.05                 # of the worlds without an effect may switch, whenever asked
 
 
 def world(rng: np.random.Generator, n: int, name: str) -> tuple[Experience, np.ndarray]:
@@ -23,25 +29,36 @@ def world(rng: np.random.Generator, n: int, name: str) -> tuple[Experience, np.n
 def measure(report: Report) -> dict[str, Any]:
     """Return the gain over ranking by risk among new units, by the true effect, and how often the ranking switches."""
     found = {name: [_run(name, run) for run in range(runs)] for name, runs in RUNS.items()}
-    switched = {name: float(np.mean([better for better, _ in each])) for name, each in found.items()}
-    gains = {name: [gain for _, gain in each] for name, each in found.items() if name != "none"}
-    rows = [[name, RUNS[name], switched[name], *((float(np.mean(gains[name])), float(np.min(gains[name]))) if name in gains else ("", ""))]
+    gains = {name: [gain for _, _, gain in each] for name, each in found.items() if name != "none"}
+    ever = {name: sum(ever for ever, _, _ in each) for name, each in found.items()}
+    ends = {name: float(np.mean([last for _, last, _ in each])) for name, each in found.items()}
+    rows = [[name, RUNS[name], f"{ever[name]} ({_limits(ever[name], RUNS[name])})", f"{ends[name]:.0%}",
+             *((float(np.mean(gains[name])), float(np.min(gains[name]))) if name in gains else ("", ""))]
             for name in found]  # fmt: skip
-    report.table(f"Targeting, {UNITS:,} units of experience, {SHARE:.0%} contacted", ["world", "runs", "switched", "gain, mean", "worst"], rows)
+    report.table(f"Targeting, {UNITS:,} units over {WEEKS} weeks, asked every week, {SHARE:.0%} contacted",
+                 ["world", "runs", "ever switched (95 %)", "switched at the end", "gain, mean", "worst"], rows)  # fmt: skip
+    false = binomtest(ever["none"], RUNS["none"], GOAL, alternative="greater").pvalue
     return {"targeting": {"gain_unrelated": float(np.mean(gains["unrelated"])), "loss_proportional": -min(float(np.mean(gains["proportional"])), 0.0),
-                          "no_switch_none": 1 - switched["none"], "switch_unrelated": switched["unrelated"]}}  # fmt: skip
+                          "no_switch_none": 1 - ever["none"] / RUNS["none"], "false_switches": ever["none"], "of": RUNS["none"],
+                          "p_of_at_most_5_percent": float(false), "switch_unrelated": ends["unrelated"]}}  # fmt: skip
 
 
-def _run(name: str, run: int) -> tuple[bool, float]:
+def _run(name: str, run: int) -> tuple[bool, bool, float]:
+    """Return whether the ranking ever switched, whether it had at the end, and what that gained among new units."""
     past, _ = world(np.random.default_rng([3, run]), UNITS, name)
+    judged = walk(past)
+    asked = [verdict(judged.until(week), share=SHARE) for week in np.unique(judged.week)] if judged else []
+    switched = [each is not None and each.better for each in asked]
+    if name == "none" or not switched[-1]:
+        return any(switched), bool(switched and switched[-1]), 0.0
     new, effect = world(np.random.default_rng([4, run]), NEW, name)
-    verdict = judge(past, share=SHARE)
-    better = verdict is not None and verdict.better
-    if name == "none":
-        return better, 0.0
-    by_risk = _gained(effect, new.risk)
-    return better, (_gained(effect, learn(past)(new.known)) / by_risk - 1) if better else 0.0
+    return True, True, _gained(effect, learn(past)(new.known)) / _gained(effect, new.risk) - 1
 
 
 def _gained(effect: np.ndarray, ranking: np.ndarray) -> float:
     return float(effect[np.argsort(-ranking)[: int(SHARE * len(effect))]].sum())
+
+
+def _limits(found: int, runs: int) -> str:
+    low, high = binomtest(found, runs).proportion_ci(0.95)
+    return f"{low:.1%} to {high:.1%}"

@@ -20,7 +20,9 @@ def effect(
     share: Annotated[float | None, typer.Option(help="The share drawn to control (default: arms of one size).")] = None,
 ) -> None:
     """Compare every arm of an experiment's file with control: means, difference, 95 % interval, p, and all checks."""
-    from loyalty.experiment import Question, analyse, read_experiment
+    from loyalty.experiment import analyse
+    from loyalty.experiment_rows import read_experiment
+    from loyalty.question import Question
 
     question = Question(arm, control, tuple(dict.fromkeys(outcome)), tuple(dict.fromkeys(pre or ())), cluster, share)
     answer = analyse(read_experiment(file, question), question)

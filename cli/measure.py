@@ -39,11 +39,11 @@ def tell_forecasts(settings: Settings) -> None:
 
 def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:
     """Print pooled readings of the primary outcome, a line each; beside the made company's known truth if given."""
-    from loyalty.wording import drawn
+    from loyalty.wording import after, drawn
 
     wanted = [row for row in rows if row["month"] == "pooled" and row["primary"]]
     reach = _reach(wanted)
-    lines = [[r["issue"], f"{r['horizon_months']} months", r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
+    lines = [[r["issue"], after(r), r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
               drawn(r["low"], r["effect"], r["high"], reach=reach[r["outcome"]]), _number(r["power"]), *([] if truth is None else _known(truth, r))] for r in wanted]  # fmt: skip
     header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "no effect |", "power"]
     VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth", "its power"]), lines)

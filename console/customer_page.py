@@ -17,6 +17,7 @@ from core.settings import Settings
 from ledger.customers import Customer
 from ledger.database import sessions
 from ledger.messages import Message
+from ledger.surveys import Survey, survey_of
 from outreach.links import PAGES, Links
 from outreach.local_time import company_zone
 from outreach.playbook import Playbook, load_playbooks
@@ -65,6 +66,10 @@ class Reader:
         if playbook is None:
             return self.message.issue, self.message.issue.replace("_", " ")
         return playbook.subject_of_wish, playbook.topic_in.get(self.language, playbook.subject_of_wish)
+
+    def sampled(self) -> Survey | None:
+        """Return what a random sample was asked, where the message is that survey."""
+        return survey_of(self.session, self.message.flag_id) if self.message.kind == "survey" else None
 
     def link(self, purpose: str) -> str:
         """Return the path of another page about the same message, with a token of its own."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from loyalty.readable import POOLED
-from loyalty.wording import count, verdict
+from loyalty.wording import after, count, verdict
 
 NOTHING_YET = (
     "Nothing has been pulled yet. `beforehand pull` fetches yesterday, `beforehand run --from DAY --to DAY` plays past days."
@@ -43,12 +43,12 @@ def _what_waits(found: Mapping[str, Any]) -> list[str]:
 
 def _what_was_read(readings: Sequence[Mapping[str, Any]]) -> list[str]:
     """Say what to do about readings of promised outcomes that show harm, once an issue."""
-    harmful: dict[str, int] = {}
+    harmful: dict[str, str] = {}
     for row in readings:
         if row["month"] == POOLED and row["primary"] and verdict(dict(row)) == "worse":
-            harmful.setdefault(row["issue"], row["horizon_months"])
-    return [f"{issue}: after {count(months, 'month')} those contacted did worse than those left alone. Set `mode = \"shadow\"` in "
-            f"config/playbooks/{issue}.toml and change what it says or does." for issue, months in harmful.items()]  # fmt: skip
+            harmful.setdefault(row["issue"], after(dict(row)))
+    return [f"{issue}: after {time} those contacted did worse than those left alone. Set `mode = \"shadow\"` in "
+            f"config/playbooks/{issue}.toml and change what it says or does." for issue, time in harmful.items()]  # fmt: skip
 
 
 def _what_is_due(readings: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -22,7 +22,7 @@ from loyalty.readable import POOLED, data_cut
 from loyalty.reading import table
 from loyalty.strata import RULE
 from loyalty.survival import Longer
-from loyalty.wording import amount, count, interval, verdict
+from loyalty.wording import ARMS_SAID, after, amount, count, interval, measured, verdict
 
 NAME = "report.html"
 PICTURES = ("effects", "retention", "months", "looks")
@@ -95,12 +95,12 @@ def _proofs(
         known = {int(months): effect for months, effect in truth.get(issue, {}).items()}
         promised = next((row["horizon_months"] for row in main if row["promised"]), 6)
         outcome = main[0]["outcome"]
-        monthly = [row for row in mine if row["month"] != POOLED and row["outcome"] == outcome]
+        monthly = [row for row in mine if row["month"] != POOLED and (row["outcome"], row["design"]) == (outcome, main[0]["design"])]
         pictures = {name: picture(settings, issue, name) or "" for name in PICTURES}  # one not drawn yet is left out of the page
         if known and pictures["effects"]:
             pictures["effects"] = effects_picture(main, truth=known)
         proofs.append({
-            "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised,
+            "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised, "design": main[0]["design"], "measured": measured(main[0]),
             "tiles": [_tile(settings, row, known.get(row["horizon_months"])) for row in main],
             "pictures": {name: Markup(svg) for name, svg in pictures.items()},
             "table": [row["said"] for row in pooled], "months": [row["said"] for row in monthly],
@@ -116,11 +116,11 @@ def _tile(settings: Settings, row: dict[str, Any], known: float | None) -> dict[
     power = None if row["power"] is None else f"{row['power']:.2f}"
     smallest = detail.get("smallest_effect")
     return {
-        "after": count(row["horizon_months"], "month"), "verdict": verdict(row), "headline": HEADLINE[verdict(row)],
+        "after": after(row), "verdict": verdict(row), "headline": HEADLINE[verdict(row)],
         "promised": row["promised"], "state": row["state"], "why": row["why"],
         "effect": amount(settings, outcome, row["effect"], signed=True),
         "interval": interval(settings, outcome, row["low"], row["high"]),
-        "contact": f"{row['n_contact']:,}", "hold_out": f"{row['n_hold_out']:,}",
+        "arms": ARMS_SAID[row["design"]], "contact": f"{row['n_contact']:,}", "hold_out": f"{row['n_hold_out']:,}",
         "means": (amount(settings, outcome, row["mean_contact"]), amount(settings, outcome, row["mean_hold_out"])),
         "power": power, "smallest": None if smallest is None else amount(settings, outcome, smallest, signed=True),
         "uneven": detail.get("sample_ratio_p") is not None and detail["sample_ratio_p"] < 0.001,

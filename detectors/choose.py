@@ -46,6 +46,9 @@ class Chosen:
     by: NDArray[np.int64]                # which of `ready`
     above: NDArray[np.bool_]             # (places, ready): who else would flag them
     days: Probabilities                  # that a detector of the issue can tell, NaN where none can
+    margin: Probabilities                # of every row: beyond what it took to be flagged, below zero for all others; NaN: unscored
+    free: NDArray[np.bool_]              # of every row: not spoken for
+    best: Probabilities                  # of every row: the highest probability of a detector that learns
 
     def by_detector(self) -> list[tuple[Ready, NDArray[np.int64]]]:
         """Return the detectors that flag somebody, each with its customers' places."""
@@ -56,6 +59,11 @@ class Chosen:
         at = int(np.flatnonzero(self.places == place)[0])
         row = seen.rows.row(int(place), named=True)
         return [said for n, one in enumerate(self.ready) if n != self.by[at] and self.above[at, n] for said in one.model.said(row)]
+
+    def near(self, most: int) -> NDArray[np.int64]:
+        """Return the places of those who were missed by the least, at most so many."""
+        missed = np.flatnonzero(self.free & (self.margin < 0))
+        return missed[np.argsort(-self.margin[missed], kind="stable")][:most]
 
     def days_until(self, issue: Issue, place: int, probability: float) -> float:
         """Return the expected days until it hurts: from a detector that can tell, else what is usual at this probability."""
@@ -81,17 +89,36 @@ def choose(
     height = seen.rows.height
     best, by = np.full(height, -1.0), np.zeros(height, dtype=np.int64)
     above = np.zeros((height, len(ready)), dtype=bool)
+    margin, learned = np.full(height, np.nan), np.full(height, np.nan)
     for n, one in enumerate(ready):
         probability = say(one, seen)
         spoken_of = one.model.speaks_of(numbers_of(seen.rows, one.model.features))
         above[:, n] = (probability >= one.level.flag_at) & spoken_of
         surer = above[:, n] & (probability > best)
         best[surer], by[surer] = probability[surer], n
+        if one.kind.learns:
+            scored = np.where(spoken_of, probability, np.nan)
+            margin, learned = np.fmax(margin, scored - one.level.flag_at), np.fmax(learned, scored)
     free = ~seen.rows["customer_id"].is_in(list(spoken_for)).to_numpy()
     eligible = np.flatnonzero(above.any(axis=1) & free)
     ids = seen.rows["customer_id"].to_numpy()[eligible]
-    places = eligible[np.lexsort((ids, -best[eligible]))][:most]
-    return Chosen(ready, places, best[places], by[places], above[places], _days(ready, seen, places, by[places]))
+    ranked = eligible[np.lexsort((ids, -best[eligible]))]
+    places = ranked[:most]
+    margin = _within_capacity(margin, learned, best, ranked, most)
+    return Chosen(ready, places, best[places], by[places], above[places], _days(ready, seen, places, by[places]), margin, free, learned)
+
+
+def _within_capacity(
+    margin: Probabilities, learned: Probabilities, best: Probabilities, ranked: NDArray[np.int64], most: int
+) -> Probabilities:
+    """Where more were above the level than capacity reaches, what it took lies between the last one taken and the first one left."""
+    if len(ranked) <= most or not most:
+        return margin
+    bar = (best[ranked[most - 1]] + best[ranked[most]]) / 2
+    margin = np.minimum(margin, learned - bar)
+    left = ranked[most:]
+    margin[left] = np.minimum(margin[left], -1e-9)  # a tie with the last one taken
+    return margin
 
 
 def _days(ready: Sequence[Ready], seen: Seen, places: NDArray[np.int64], by: NDArray[np.int64]) -> Probabilities:

@@ -43,7 +43,7 @@ def intervened(session: Session, issue: Issue, known_before: datetime) -> Interv
     """Read what the ledger knows by a moment of who was told of the issue and who was held out while others were."""
     told = session.execute(
         select(Message.unit_id, Message.claimed_at).where(
-            Message.issue == issue.name, Message.state.in_(REACHED), Message.claimed_at < known_before
+            Message.issue == issue.name, Message.state.in_(REACHED), Message.claimed_at < known_before, Message.kind != "survey"
         )
     )
     drawn = (Assignment.unit_id == Message.unit_id) & Assignment.scope.in_([issue.name, PROGRAMME])

@@ -25,6 +25,7 @@ from detectors.detector import Detector, Probabilities, numbers_of, unit_code
 from detectors.examples import at_risk
 from detectors.intervened import contact_units, shared_units
 from detectors.issue import Issue, load_issues
+from detectors.near import keep_near_misses, margin_of
 from detectors.over_represented import over_represented, said
 from detectors.threshold import Level, lowest, worth
 from detectors.trouble import strikes
@@ -104,6 +105,8 @@ def flag_issue(scoring: Scoring, issue: Issue) -> int:
                     key=["customer_id", "issue", "day"]) if flags else 0  # fmt: skip
     if new:
         _form_cohort(scoring, issue, ready, chosen, seen)
+    if not scoring.replay:
+        keep_near_misses(scoring.session, issue, scoring.day, chosen, seen, most=max(round(issue.capacity * scoring.days), 1))
     return new
 
 
@@ -189,7 +192,7 @@ def _flags(scoring: Scoring, issue: Issue, chosen: Chosen, seen: Seen) -> list[d
         also = [said for said in chosen.others_say(seen, place) if said not in told.reasons]
         flags.append({
             "customer_id": ids[place], "issue": issue.name, "day": scoring.day, "probability": round(float(probability), 6),
-            "days_until": chosen.days_until(issue, place, float(probability)), "reasons": [*told.reasons, *also],
+            "days_until": chosen.days_until(issue, place, float(probability)), "margin": margin_of(chosen, place), "reasons": [*told.reasons, *also],
             "evidence": told.evidence, "detector": told.detector, "model_sha": told.sha, "replay": scoring.replay,
             "state": "open", "created_at": scoring.now,
         })  # fmt: skip

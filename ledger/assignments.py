@@ -1,4 +1,7 @@
-"""Assignments: contact or hold out, drawn once per contact unit and scope, written before anything is sent, frozen."""
+"""Assignments: contact or hold out, drawn once per contact unit and scope, written before anything is sent, frozen.
+
+Where nobody may be held out, the arm can be contact (now) or later: within the hours that are promised.
+"""
 
 from datetime import date, datetime
 
@@ -21,8 +24,10 @@ class Assignment(Base):
     scope: Mapped[str]
     unit_id: Mapped[str]
     epoch: Mapped[int] = mapped_column(default=0)
-    arm: Mapped[str]                        # contact | hold_out
-    share: Mapped[float]                    # of hold_out, when drawn
+    arm: Mapped[str]                        # contact | hold_out | later
+    share: Mapped[float]                    # of hold_out, or of later, when drawn
+    design: Mapped[str] = mapped_column(default="hold_out", server_default="hold_out")  # hold_out | delay | discontinuity
+    later_at: Mapped[datetime | None]       # delay: when a unit is told that is told later, computed for both arms alike
     customer_id: Mapped[str] = mapped_column(index=True)  # whose flag brought the draw about; found again when units merge
     flag_id: Mapped[int | None]
     playbook_version: Mapped[str]

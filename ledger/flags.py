@@ -28,6 +28,7 @@ class Flag(Base):
     day: Mapped[date]                                   # as of this day; names the cohort with `issue`
     probability: Mapped[float]                          # that the trouble strikes within the horizon
     days_until: Mapped[float | None]                    # expected days until it hurts
+    margin: Mapped[float | None]                        # probability beyond what it took to be flagged that day; None: by rule
     reasons: Mapped[list[Any]]                          # sentences, strongest first
     evidence: Mapped[dict[str, Any]]                    # feature -> value behind the reasons
     detector: Mapped[str]

@@ -17,18 +17,19 @@ class Reading(Base):
     """Both arms' numbers for one outcome at one horizon; issued once, later changes are numbered revisions."""
 
     __tablename__ = "readings"
-    __table_args__ = (UniqueConstraint("issue", "month", "horizon_months", "outcome", "revision"),)
+    __table_args__ = (UniqueConstraint("issue", "month", "horizon_months", "outcome", "design", "revision"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
     issue: Mapped[str]
     month: Mapped[str]                      # "2025-03", or "pooled"
-    horizon_months: Mapped[int]
-    outcome: Mapped[str]                    # retained | revenue | purchases | contacts
+    horizon_months: Mapped[int]             # 0: the hours of a randomised delay
+    outcome: Mapped[str]                    # retained | revenue | purchases | contacts | ... | csat | ces | nps
+    design: Mapped[str] = mapped_column(default="hold_out", server_default="hold_out")  # | delay | discontinuity | survey
     revision: Mapped[int] = mapped_column(default=0)
     state: Mapped[str]                      # readable | not_yet | unreadable
     why: Mapped[str | None]                 # the reason when it is not readable, and from which day it will be
     n_contact: Mapped[int]
-    n_hold_out: Mapped[int]
+    n_hold_out: Mapped[int]                 # delay: those told later; discontinuity: those scored just below; survey: asked
     mean_contact: Mapped[float | None]
     mean_hold_out: Mapped[float | None]
     effect: Mapped[float | None]            # difference of means, contact minus hold out, stratified by share

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from core.storage import write_whole
-from ledger.forecasts import latest_forecasts
+from ledger.forecasts import Forecast, latest_forecasts
 from ledger.looks import looks_at
 from loyalty.curves import retention_curves
 from loyalty.pictures import effects_picture, forest_picture, looks_picture, months_picture, retention_picture
 from loyalty.readable import POOLED, Cut
+from loyalty.row import HOLD_OUT
 
 FOLDER = "pictures"
 ALL = "all issues"
@@ -31,8 +32,8 @@ def draw_album(settings: Settings, session: Session, rows: Sequence[Row], cut: C
     drawn = 0
     for issue in sorted({row["issue"] for row in rows}):
         looks = [vars(look) for look in looks_at(session, issue)]
-        told = [vars(each) for each in latest_forecasts(session, issue) if each.state == "forecast"]
-        for name, svg in _of_issue([row for row in rows if row["issue"] == issue], curves.get(issue), looks, told):
+        mine = [row for row in rows if row["issue"] == issue]
+        for name, svg in _of_issue(mine, curves.get(issue), looks, latest_forecasts(session, issue)):
             drawn += _keep(settings, issue, name, svg)
         _keep_curve(settings, issue, curves.get(issue) or [])
     promised = [row for row in rows if row["month"] == POOLED and row["detail"]["promised"]]
@@ -52,20 +53,23 @@ def curve(settings: Settings, issue: str) -> list[dict[str, Any]]:
 
 
 def main_rows(pooled: Sequence[Any]) -> list[Any]:
-    """Return the rows of the promised outcome, or of the first one where nothing was promised, by horizon."""
-    first = next((row["outcome"] for row in pooled if row["detail"]["primary"]), pooled[0]["outcome"])
-    return sorted((row for row in pooled if row["outcome"] == first), key=lambda row: row["horizon_months"])
+    """Return the rows of the promised outcome and its design, or of the first one where nothing was promised, by horizon."""
+    first = next((row for row in pooled if row["detail"]["primary"]), pooled[0])
+    mine = [row for row in pooled if (row["outcome"], row["design"]) == (first["outcome"], first["design"])]
+    return sorted(mine, key=lambda row: row["horizon_months"])
 
 
 def _of_issue(
-    rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row], told: Sequence[Row]
+    rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row], forecasts: Sequence[Forecast]
 ) -> Iterable[tuple[str, str]]:
     main = main_rows([row for row in rows if row["month"] == POOLED])
-    outcome = main[0]["outcome"]
+    outcome, design = main[0]["outcome"], main[0]["design"]
+    told = [vars(each) for each in forecasts if each.outcome == outcome and each.effect is not None and design == HOLD_OUT]
     promised = next((row["horizon_months"] for row in main if row["detail"]["promised"]), 6)
-    monthly = [row for row in rows if row["month"] != POOLED and row["outcome"] == outcome and row["horizon_months"] == promised]
+    monthly = [row for row in rows if row["month"] != POOLED and (row["outcome"], row["design"]) == (outcome, design)
+               and row["horizon_months"] == promised]  # fmt: skip
     if any(row["n_contact"] + row["n_hold_out"] for row in main):
-        yield "effects", effects_picture(main, forecast=[each for each in told if each["outcome"] == outcome])
+        yield "effects", effects_picture(main, forecast=told)
     if curve:
         yield "retention", retention_picture(curve)
     if monthly:

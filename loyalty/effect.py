@@ -16,6 +16,7 @@ import numpy as np
 
 from loyalty import skew
 from loyalty.moments import Moments, Numbers
+from loyalty.variance_cut import PLAIN, Shape, VarianceCut
 
 Flags = np.ndarray[Any, np.dtype[np.bool_]]
 ARMS = ("contact", "hold_out")
@@ -24,17 +25,6 @@ POWER = 0.8
 LEANING_AT_MOST = 10.0
 LEAST_UNITS = 30            # fewer: not read
 LEAST_EXPECTED = 10         # units a stratum's smaller arm is expected to hold: n * min(share, 1 - share)
-
-
-@dataclass(frozen=True)
-class Shape:
-    """What the variables of the moments are: the outcome, its denominator if a ratio, and covariates.
-
-    A ratio's covariate is a ratio too (two variables) where `covariate_ratio` says so.
-    """
-
-    ratio: bool = False
-    covariate_ratio: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,7 +68,7 @@ class Effects:
             return np.asarray(self.comparable & ~self.too_few & ~self.too_skewed & (self.se > 0))
 
 
-def compare(moments: Moments, share: Numbers, shape: Shape = Shape()) -> Effects:
+def compare(moments: Moments, share: Numbers, shape: Shape = PLAIN) -> Effects:
     """Return the effects of experiments whose moments have the axes (..., stratum, arm), contact first.
 
     `share` (..., stratum) is the share of hold out each stratum was drawn with; strata without units, or too thin, weigh
@@ -89,7 +79,7 @@ def compare(moments: Moments, share: Numbers, shape: Shape = Shape()) -> Effects
     weight = np.where(usable, total.n, 0.0)
     units = weight.sum(axis=-1)
     weight = weight / np.maximum(units, 1)[..., None]
-    cut = _Cut.of(moments, total, shape)
+    cut = VarianceCut.of(moments, total, shape)
     variance = np.where(usable[..., None], cut.variance, 0.0) / np.maximum(moments.n, 1)
     parts = weight[..., None] ** 2 * variance
     means = _weighed(weight, cut.adjusted, usable)
@@ -130,79 +120,11 @@ def _usable(moments: Moments, total: Moments, share: Numbers) -> Flags:
     return np.asarray((expected >= LEAST_EXPECTED - 1e-9) & (moments.n >= 2).all(axis=-1))
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Each arm's mean before and after the variance cut, its variance after it, and the cut itself for both arms together."""
-
-    raw: Numbers            # (..., stratum, arm)
-    adjusted: Numbers
-    variance: Numbers
-    outcome: Numbers        # (..., stratum, p): what the linearised outcome weighs of each variable, both arms together
-    residual: Numbers       # the same after the cut
-
-    @classmethod
-    def of(cls, moments: Moments, total: Moments, shape: Shape) -> _Cut:
-        """Fit the cut on both arms together, and apply it to each."""
-        outcome, covariates = _gradients(total.mean, shape)
-        inner = np.einsum("...ka,...ab,...jb->...kj", covariates, total.second, covariates)
-        cross = np.einsum("...ka,...ab,...b->...k", covariates, total.second, outcome)
-        theta = _solve(inner, cross)
-        own_outcome, own_covariates = _gradients(moments.mean, shape)
-        raw, before = _values(moments.mean, shape)
-        _, centre = _values(total.mean, shape)
-        adjusted = raw - np.einsum("...k,...ak->...a", theta, before - centre[..., None, :])
-        weights = own_outcome - np.einsum("...k,...aki->...ai", theta, own_covariates)
-        variance = np.einsum("...ab,...a,...b->...", moments.covariance, weights, weights)
-        return cls(raw, adjusted, variance, outcome, outcome - np.einsum("...k,...ki->...i", theta, covariates))
-
-
-def _values(mean: Numbers, shape: Shape) -> tuple[Numbers, Numbers]:
-    """Return the outcome and the covariates that means (..., p) amount to: (...) and (..., k)."""
-    first = 2 if shape.ratio else 1
-    rest = mean[..., first:]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        outcome = mean[..., 0] / mean[..., 1] if shape.ratio else mean[..., 0]
-        return outcome, (rest[..., :1] / rest[..., 1:2] if shape.covariate_ratio else rest)
-
-
-def _gradients(mean: Numbers, shape: Shape) -> tuple[Numbers, Numbers]:
-    """Return what the outcome (..., p) and each covariate (..., k, p) weigh of the variables, at these means."""
-    first, p = (2 if shape.ratio else 1), mean.shape[-1]
-    k = 1 if shape.covariate_ratio else p - first
-    outcome, covariates = np.zeros(mean.shape), np.zeros((*mean.shape[:-1], k, p))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        if shape.ratio:
-            outcome[..., 0], outcome[..., 1] = 1 / mean[..., 1], -mean[..., 0] / mean[..., 1] ** 2
-        else:
-            outcome[..., 0] = 1.0
-        if shape.covariate_ratio:
-            x, d = mean[..., first], mean[..., first + 1]
-            covariates[..., 0, first], covariates[..., 0, first + 1] = 1 / d, -x / d**2
-        else:
-            covariates[..., np.arange(k), first + np.arange(k)] = 1.0
-    return outcome, covariates
-
-
-def _solve(inner: Numbers, cross: Numbers) -> Numbers:
-    """Return theta; a covariate that does not vary, or only as others do, takes nothing out."""
-    k = inner.shape[-1]
-    if k == 0:
-        return cross
-    if k == 1:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(inner[..., 0] > 0, cross / inner[..., 0], 0.0)
-    scale = np.sqrt(np.maximum(np.einsum("...kk->...k", inner), 0))
-    safe = np.where(scale > 0, scale, 1.0)
-    with np.errstate(invalid="ignore"):
-        correlation = np.nan_to_num(inner / safe[..., :, None] / safe[..., None, :])
-    return np.einsum("...kj,...j->...k", np.linalg.pinv(correlation, rcond=1e-10, hermitian=True), cross / safe) / safe
-
-
 def _weighed(weight: Numbers, values: Numbers, usable: Flags) -> Numbers:
     return np.asarray((weight[..., None] * np.where(usable[..., None], values, 0.0)).sum(axis=-2))
 
 
-def _spread(cut: _Cut, total: Moments, usable: Flags) -> Numbers:
+def _spread(cut: VarianceCut, total: Moments, usable: Flags) -> Numbers:
     """Return the outcome's standard deviation over all strata, differences between strata included."""
     n = np.where(usable, total.n, 0.0)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -213,7 +135,7 @@ def _spread(cut: _Cut, total: Moments, usable: Flags) -> Numbers:
         return np.sqrt((squares + between) / np.maximum(n.sum(axis=-1) - 1, 1))
 
 
-def _skewness(cut: _Cut, total: Moments, n: Numbers, share: Numbers) -> tuple[Numbers, Numbers]:
+def _skewness(cut: VarianceCut, total: Moments, n: Numbers, share: Numbers) -> tuple[Numbers, Numbers]:
     """Return the skewness of what is compared and how the difference leans, from both arms together and expected sizes."""
     squares, cubes = total.along(cut.residual)
     used = n > 0

@@ -32,9 +32,9 @@ def left_days(settings: Settings, persons: pl.DataFrame, *, before: datetime) ->
 
 def facts_of(
     settings: Settings, source: str, persons: pl.DataFrame, before: datetime, *,
-    kind: str | None = None, column: str | None = None,
+    kind: str | None = None, column: str | None = None, instants: bool = False,
 ) -> pl.DataFrame:
-    """Return (customer_id, on, amount) of those persons' facts, known before the cut; `on` is the UTC day."""
+    """Return (customer_id, on, amount) of those persons' facts, known before the cut; `on` is the UTC day, or the instant."""
     _check(settings, source, column)
     first = persons["pre_from"].min() if "pre_from" in persons.columns else None
     since = datetime.combine(first, time(), before.tzinfo) if isinstance(first, date) else None
@@ -44,7 +44,8 @@ def facts_of(
     known = facts.collect_schema().names()
     amount = pl.col(column).cast(pl.Float64).fill_null(0.0) if column in known else pl.lit(1.0)
     wanted = persons.lazy().select("customer_id").unique()
-    chosen = facts.select("customer_id", pl.col("occurred_at").dt.date().alias("on"), amount.alias("amount"))
+    on = pl.col("occurred_at") if instants else pl.col("occurred_at").dt.date()
+    chosen = facts.select("customer_id", on.alias("on"), amount.alias("amount"))
     return chosen.join(wanted, on="customer_id", how="semi").collect()
 
 

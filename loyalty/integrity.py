@@ -21,9 +21,9 @@ BALANCE_ALARM = 0.001       # of one of many outcomes
 Row = dict[str, Any]
 
 
-def stages(session: Session, spread: pl.DataFrame, cut: Cut) -> dict[tuple[str, int], list[Row]]:
+def stages(session: Session, spread: pl.DataFrame, cut: Cut, *, design: str = "hold_out") -> dict[tuple[str, int], list[Row]]:
     """Map (issue, horizon) to the arms' sizes at each stage, with the p, valid at every look, that a fair draw left them so."""
-    drawn = _drawn(session, cut)
+    drawn = _drawn(session, cut, design)
     present = spread.filter("counts", settled(pl.col("ends_on"), cut) <= pl.lit(cut.closed_before))
     known = set(session.scalars(select(Customer.customer_id)))
     kept = present.filter(pl.col("customer_id").is_in(list(known)))
@@ -71,14 +71,14 @@ def doubts(detail: Row) -> list[str]:
     return [*said, f"contamination: {told:,} held-out units were written to"] if told else said
 
 
-def _drawn(session: Session, cut: Cut) -> pl.DataFrame:
-    """Return issue, arm, share and whether the gate passed of every draw in pilot or live mode before the cut."""
+def _drawn(session: Session, cut: Cut, design: str) -> pl.DataFrame:
+    """Return issue, arm (later counts as hold_out), share and whether the gate passed of every draw in pilot or live mode before the cut."""
     asked = select(Assignment.scope, Assignment.arm, Assignment.share, Verdict.passed).outerjoin(
         Verdict, Verdict.flag_id == Assignment.flag_id).where(
-        Assignment.mode.in_(("pilot", "live")), Assignment.scope != PROGRAMME, Assignment.assigned_at < cut.at)  # fmt: skip
+        Assignment.mode.in_(("pilot", "live")), Assignment.scope != PROGRAMME, Assignment.design == design, Assignment.assigned_at < cut.at)  # fmt: skip
     schema = pl.Schema({"issue": pl.String(), "arm": pl.String(), "share": pl.Float64(), "passed": pl.Boolean()})
     rows = pl.DataFrame([tuple(row) for row in session.execute(asked)], schema=schema, orient="row")
-    return rows.with_columns(pl.col("passed").fill_null(False))
+    return rows.with_columns(pl.col("passed").fill_null(False), pl.col("arm").replace("later", "hold_out"))
 
 
 def _stage(name: str, units: pl.DataFrame) -> Row:
@@ -98,9 +98,9 @@ CONTAMINATED = text("""
     FROM assignments a
     LEFT JOIN LATERAL (
         SELECT 1 AS one FROM messages m
-        WHERE m.issue = a.scope AND m.unit_id = a.unit_id AND m.state = 'accepted' AND m.settled_at >= a.assigned_at
+        WHERE m.issue = a.scope AND m.unit_id = a.unit_id AND m.kind <> 'survey' AND m.state = 'accepted' AND m.settled_at >= a.assigned_at
         AND m.settled_at < CAST(a.frozen_until AS timestamptz) LIMIT 1
     ) AS told ON true
-    WHERE a.mode IN ('pilot', 'live') AND a.scope <> :programme AND a.assigned_at < :before
+    WHERE a.mode IN ('pilot', 'live') AND a.design = 'hold_out' AND a.scope <> :programme AND a.assigned_at < :before
     GROUP BY a.scope
 """)

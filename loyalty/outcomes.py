@@ -50,15 +50,19 @@ def unit_outcomes(
 class Known:
     """The persons whose outcomes are asked for, and what each source says of them, read once."""
 
-    def __init__(self, settings: Settings, session: Session, persons: pl.DataFrame, before: datetime) -> None:  # noqa: D107
-        self.settings, self.session, self.persons, self.before = settings, session, persons, before
+    def __init__(
+        self, settings: Settings, session: Session, persons: pl.DataFrame, before: datetime, *, instants: bool = False
+    ) -> None:
+        """Keep who is asked about; with `instants` their windows, and what falls into them, are told to the second."""
+        self.settings, self.session, self.persons, self.before, self.instants = settings, session, persons, before, instants
         self._read: dict[tuple[str, str | None, str | None], pl.DataFrame] = {}
 
     def facts(self, source: str, kind: str | None = None, column: str | None = None) -> pl.DataFrame:
         """Return (customer_id, on, amount) of a source's facts."""
         asked = (source, kind, column)
         if asked not in self._read:
-            self._read[asked] = facts_of(self.settings, source, self.persons, self.before, kind=kind, column=column)
+            self._read[asked] = facts_of(self.settings, source, self.persons, self.before, kind=kind, column=column,
+                                         instants=self.instants)  # fmt: skip
         return self._read[asked]
 
     def summed(self, facts: pl.DataFrame) -> pl.DataFrame:
@@ -146,7 +150,8 @@ def _unsubscribes(known: Known) -> pl.DataFrame:
         Suppression.reason == "opt_out", Suppression.since < known.before)  # fmt: skip
     schema = pl.Schema({"customer_id": pl.String(), "since": pl.Datetime("us", "UTC")})
     rows = pl.DataFrame([tuple(row) for row in known.session.execute(wished)], schema=schema, orient="row")
-    return known.summed(rows.select("customer_id", pl.col("since").dt.date().alias("on"), pl.lit(1.0).alias("amount")))
+    on = pl.col("since") if known.instants else pl.col("since").dt.date()
+    return known.summed(rows.select("customer_id", on.alias("on"), pl.lit(1.0).alias("amount")))
 
 
 MAKERS: dict[str, Callable[[Known], pl.DataFrame]] = {

@@ -28,14 +28,14 @@ def effects_picture(
     import altair as alt
 
     scale = SCALE.get(rows[0]["outcome"], 1.0) if rows else 1.0
-    points = [{"after": f"{row['horizon_months']} mo", **{name: row[name] * scale for name in ("effect", "low", "high")}}
+    points = [{"after": _at(row["horizon_months"]), **{name: row[name] * scale for name in ("effect", "low", "high")}}
               for row in rows if row["state"] == "readable"]  # fmt: skip
-    waits = [{"after": f"{row['horizon_months']} mo", "effect": 0.0, "said": row["state"].replace("_", " ")}
+    waits = [{"after": _at(row["horizon_months"]), "effect": 0.0, "said": row["state"].replace("_", " ")}
              for row in rows if row["state"] != "readable"]  # fmt: skip
-    known = [{"after": f"{months} mo", "effect": effect * scale} for months, effect in sorted((truth or {}).items())]
-    guessed = [{"after": f"{row['horizon_months']} mo", **{name: row[name] * scale for name in ("effect", "low", "high")}}
+    known = [{"after": _at(months), "effect": effect * scale} for months, effect in sorted((truth or {}).items())]
+    guessed = [{"after": _at(row["horizon_months"]), **{name: row[name] * scale for name in ("effect", "low", "high")}}
                for row in forecast]  # fmt: skip
-    order = [f"{months} mo" for months in sorted({row["horizon_months"] for row in rows})]
+    order = [_at(months) for months in sorted({row["horizon_months"] for row in rows})]
     across = alt.X("after:N", sort=order, title=None, axis=alt.Axis(labelAngle=0), scale=alt.Scale(domain=order))
     title = TITLES[rows[0]["outcome"]] if rows else None
     up = alt.Y("effect:Q", title=title)
@@ -79,13 +79,13 @@ def forest_picture(rows: Sequence[Mapping[str, Any]]) -> str:
 
     points, silent = [], []
     for row in rows:
-        name = f"{row['issue'].replace('_', ' ')}, {row['horizon_months']} mo"
+        name = f"{row['issue'].replace('_', ' ')}, {_at(row['horizon_months'])}"
         unit = row["detail"].get("smallest_effect")
         if row["state"] == "readable" and unit:
             points.append({"name": name, **{key: row[key] / unit for key in ("effect", "low", "high")}})
         else:
             silent.append({"name": name, "effect": 0.0, "said": row["state"].replace("_", " ")})
-    order = [f"{row['issue'].replace('_', ' ')}, {row['horizon_months']} mo" for row in rows]
+    order = [f"{row['issue'].replace('_', ' ')}, {_at(row['horizon_months'])}" for row in rows]
     down = alt.Y("name:N", sort=order, title=None, scale=alt.Scale(domain=order), axis=alt.Axis(grid=False, labelLimit=240))
     title = "effect, in the smallest that matters"
     layers = [
@@ -150,6 +150,11 @@ def months_picture(rows: Sequence[Mapping[str, Any]]) -> str:
         chart_of(silent).mark_tick(color=INK, opacity=0.5, size=8, thickness=1.5, orient="vertical").encode(x=across, y=up),
     ]
     return svg(alt.layer(*(layer for layer, data in zip(layers, (1, points, points, silent), strict=True) if data)))
+
+
+def _at(horizon_months: int) -> str:
+    """Name a horizon; none at all is that of a randomised delay, which is read over its hours."""
+    return f"{horizon_months} mo" if horizon_months else "hours"
 
 
 def chart_of(rows: Sequence[Mapping[str, Any]]) -> Any:

@@ -17,6 +17,7 @@ from ledger.flags import Flag
 from ledger.measures import Measure
 from loyalty.outcomes import configured, unit_outcomes
 from loyalty.readable import data_cut, settled
+from loyalty.row import DELAY, DISCONTINUITY, HOLD_OUT, HOURS
 from loyalty.size import Size, power_of, sd_of_rate, smallest_effect, units_needed
 from loyalty.units import HORIZONS_MONTHS, UNITS, windows
 
@@ -51,12 +52,17 @@ def enrolment(
         frozen = session.scalar(select(Measure).where(Measure.issue == issue).order_by(Measure.frozen_at.desc()).limit(1))
         promise = frozen.measure if frozen and not instead else dict(measure or {})
         base = _base(settings, session, issue, promise, day)
-    facts: dict[str, Any] = {"issue": issue, "outcome": promise.get("outcome"), "horizon_months": promise.get("horizon_months"),
+    design = promise.get("design", HOLD_OUT)
+    facts: dict[str, Any] = {"issue": issue, "design": design, "outcome": promise.get("outcome"), "horizon_months": promise.get("horizon_months"),
+                             "promise_hours": promise.get("promise_hours"),
                              "units_a_week": weekly, "share": share, "base_rate": base.mean, "sd": base.sd_after_cut,
                              "based_on": base.based_on}  # fmt: skip
     effect = promise.get("smallest_effect")
     if not effect:
         return facts | {"why": "its playbook has no measure with a smallest effect yet: one is frozen at the first assignment"}
+    if design == DISCONTINUITY:
+        return facts | {"why": "at a threshold it depends on how densely scores lie there, which only the first readings show: each says the "
+                               "smallest effect it could have seen. Count on several times the units that holding out would need"}
     size = units_needed(sd=base.sd_after_cut, effect=float(effect), share=share)
     facts |= {"smallest_effect": effect, "needs_contact": size.contact, "needs_hold_out": size.hold_out}
     if not weekly:
@@ -74,7 +80,8 @@ def _time_it_takes(settings: Settings, size: Size, facts: Mapping[str, Any], *, 
         return found | {"why": _never(months, facts, everywhere)}
     enrolled_on = day + timedelta(weeks=math.ceil(size.units / weekly))
     settle = timedelta(days=settings.loyalty.settle_days)
-    readable = {months: (add_months(enrolled_on, months) + settle).isoformat() for months in HORIZONS_MONTHS}
+    horizons = (HOURS,) if facts["design"] == DELAY else HORIZONS_MONTHS
+    readable = {months: (add_months(enrolled_on, months) + settle).isoformat() for months in horizons}
     year = Size(*(max(2, round(weekly * 52 * part)) for part in (1 - facts["share"], facts["share"])))
     return found | {"enrolled_on": enrolled_on.isoformat(), "readable_from": readable,
                     "seen_after_a_year": smallest_effect(year, sd=sd), "power_after_a_year":
@@ -102,7 +109,7 @@ def _base(settings: Settings, session: Session, issue: str, promise: Mapping[str
     """Learn the outcome's mean and spread from past flags whose horizon has passed, contacted or not."""
     outcome, months = promise.get("outcome", "retained"), promise.get("horizon_months", 6)
     worst = Base(None, sd_of_rate(WORST_RATE), sd_of_rate(WORST_RATE), "the widest a yes or no can be, as nothing is known yet")
-    if outcome not in configured(settings):
+    if outcome not in configured(settings) or promise.get("design") == DELAY:
         return worst
     past = _past(settings, session, issue, months, day)
     if len(past) < LEAST_PAST:

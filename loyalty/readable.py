@@ -73,7 +73,7 @@ def _observed(cut: Cut) -> pl.Expr:
 
 def why_not_yet(cell: dict, cut: Cut) -> str:
     """Say from which day a month's cell can be read, and how far its units are."""
-    months = count(cell["horizon_months"], "month")
+    months = count(cell["horizon_months"], "month") if cell["horizon_months"] else "hours"
     so_far = "" if cell["over"] else " so far"
     progress = f"{cell['ready']} of {cell['units']} units{so_far} have had their {months}"
     if cell["over"] and cell["readable_from"] <= cut.at.date():

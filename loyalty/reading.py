@@ -18,24 +18,31 @@ from ledger.database import sessions
 from ledger.days import mark_done
 from ledger.readings import Reading
 from loyalty.album import draw_album
-from loyalty.due import FIGURES, KEY, Row, due_rows
+from loyalty.due import FIGURES, Row, due_rows
 from loyalty.forecasts import forecast_month
 from loyalty.outcomes import OUTCOMES
 from loyalty.readable import POOLED, data_cut
+from loyalty.row import KEY as OF_DESIGN
+from loyalty.surveys import KINDS, draw_due_samples
 from loyalty.watch import watch
 from loyalty.wording import printable
 
+KEY = (*OF_DESIGN, "design")
+ORDER = (*OUTCOMES, *KINDS)
+
 
 def measure_day(*, day: date | str, now: datetime, settings: Settings | None = None) -> dict[str, Any]:
-    """Write one row for every issue, month of assignment (and `pooled`), horizon and outcome; return how many of what."""
+    """Write one row for every issue, month of assignment (and `pooled`), horizon, outcome and design; return how many of what."""
     settings = settings or current()
     day = as_day(day)
     cut = data_cut(settings, day)
     with sessions(settings).begin() as session:
+        asked = draw_due_samples(settings, session, day=day, now=now)
         rows = due_rows(settings, session, cut)
         counts: dict[str, Any] = {"day": day.isoformat(), **_issue(session, rows, day=day, now=now)}
         counts |= watch(settings, session, cut, day=day, now=now)
         counts["forecasts"] = forecast_month(settings, session, cut, day=day, now=now)
+        counts["asked"] = asked
         counts["pictures"] = draw_album(settings, session, rows, cut) if _changed(counts) else 0
         mark_done(session, day, "measure", now=now, counts=counts)
     return counts
@@ -70,7 +77,7 @@ def as_row(reading: Reading) -> Row:
 
 
 def _for_reading(row: Row) -> tuple:
-    return (row["issue"], not row["detail"]["primary"], OUTCOMES.index(row["outcome"]), row["month"] != POOLED,
+    return (row["issue"], not row["detail"]["primary"], row["design"], ORDER.index(row["outcome"]), row["month"] != POOLED,
             row["month"], row["horizon_months"])  # fmt: skip
 
 

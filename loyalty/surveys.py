@@ -8,22 +8,26 @@ silence could hide lies between Manski's (1990), which fill it with the scale's 
 
 import hashlib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
 import polars as pl
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from core.errors import LedgerError
 from core.settings import Settings
 from ledger.assignments import Assignment
 from ledger.base import add_once
-from ledger.surveys import Survey
+from ledger.measures import Measure
+from ledger.surveys import SCALES, Survey
 from loyalty.units import analysis_set, windows
 
-SCALES = {"csat": (1.0, 5.0), "ces": (1.0, 7.0), "nps": (0.0, 10.0)}
+KINDS = tuple(SCALES)
+ASKED_WITHIN_DAYS = 30      # of the horizon: where days were measured less often, all since are asked together
+RESAMPLES, SEED = 200, 0
+BOTH_SIDES, ONE_SIDE, FOUR_IN_FIVE = 1.95996, 1.64485, 0.84162  # standard normal quantiles
 DIFFERENT = 0.05            # response rates whose p lies below this are different: bounds, no interval
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -41,6 +45,9 @@ class Heard:
     response_p: float                       # that the arms answer alike
     lee: tuple[float, float]
     manski: tuple[float, float]
+    bounds: tuple[float, float]             # Lee's with what sampling adds (Imbens and Manski 2004)
+    p_value: float                          # of the interval
+    smallest_seen: float                    # four times in five
 
     @property
     def bounded(self) -> bool:
@@ -48,35 +55,37 @@ class Heard:
         return self.response_p < DIFFERENT
 
 
-def draw_sample(
-    settings: Settings, session: Session, *, kind: str, share: float, horizon_months: int, day: date, now: datetime
-) -> int:
-    """Draw who is asked of all units, of both arms alike, whose horizon passes on `day`; return how many are new.
+@dataclass(frozen=True)
+class Sample:
+    """What is asked (csat, ces or nps) of which share of the units, how many months after their draw."""
 
-    Raise LedgerError for an unknown kind or a share that is none.
-    """
-    if kind not in SCALES or not 0 < share <= 1:
-        raise LedgerError(f"survey {kind!r} of a share of {share}: cannot be drawn. Give 0 < share <= 1. Known: {', '.join(SCALES)}.")
+    kind: str
+    share: float
+    horizon_months: int
+
+    def __post_init__(self) -> None:
+        """Raise LedgerError for an unknown kind or a share that is none."""
+        if self.kind not in SCALES or not 0 < self.share <= 1:
+            raise LedgerError(f"survey {self.kind!r} of a share of {self.share}: cannot be drawn. Give 0 < share <= 1. Known: {', '.join(SCALES)}.")
+
+
+def draw_due_samples(settings: Settings, session: Session, *, day: date, now: datetime) -> int:
+    """Draw the samples of every issue whose measure in force asks for one; return how many units are new."""
+    newest = select(Measure).distinct(Measure.issue).order_by(Measure.issue, Measure.frozen_at.desc())
+    asked = [(measure.issue, measure.measure["survey"]) for measure in session.scalars(newest) if measure.measure.get("survey")]
+    return sum(draw_sample(settings, session, Sample(**survey), issue=issue, day=day, now=now) for issue, survey in asked)
+
+
+def draw_sample(settings: Settings, session: Session, sample: Sample, *, issue: str, day: date, now: datetime) -> int:
+    """Draw who is asked of an issue's units, of both arms alike, whose horizon passed within the month until `day`; return how many
+    are new. A unit is drawn by its own number, so that one that was not drawn is not on another day."""
+    lately = pl.col("ends_on").is_between(pl.lit(day - timedelta(days=ASKED_WITHIN_DAYS)), pl.lit(day))
     spread = windows(analysis_set(session, before=now)).filter(
-        pl.col("horizon_months") == horizon_months, pl.col("ends_on") == pl.lit(day), "counts")  # fmt: skip
-    salt = settings.outreach.assignment_salt
-    rows = [{"assignment_id": unit["assignment_id"], "kind": kind, "horizon_months": horizon_months, "due_on": day, "drawn_at": now}
-            for unit in spread.to_dicts() if _chance(salt, kind, horizon_months, unit["unit_id"]) < share]  # fmt: skip
+        pl.col("issue") == issue, pl.col("horizon_months") == sample.horizon_months, lately, "counts")  # fmt: skip
+    salt, kind, months = settings.outreach.assignment_salt, sample.kind, sample.horizon_months
+    rows = [{"assignment_id": unit["assignment_id"], "kind": kind, "horizon_months": months, "due_on": day, "drawn_at": now}
+            for unit in spread.to_dicts() if _chance(salt, kind, months, unit["unit_id"]) < sample.share]  # fmt: skip
     return add_once(session, Survey, rows, key=["assignment_id", "kind", "horizon_months"])
-
-
-def record_answer(session: Session, assignment_id: int, *, kind: str, horizon_months: int, score: float, now: datetime) -> bool:
-    """Keep the first answer of a unit that was asked; False for one that was not, or answered before.
-
-    Raise LedgerError for a score beyond the scale.
-    """
-    low, high = SCALES[kind]
-    if not low <= score <= high:
-        raise LedgerError(f"survey {kind} of assignment {assignment_id}: score {score} is not on its scale. Give {low:g} to {high:g}.")
-    asked = (Survey.assignment_id == assignment_id, Survey.kind == kind, Survey.horizon_months == horizon_months,
-             Survey.answered_at.is_(None))  # fmt: skip
-    kept = update(Survey).where(*asked).values(score=score, answered_at=now).returning(Survey.assignment_id)
-    return session.scalar(kept) is not None
 
 
 def heard(session: Session, issue: str, *, kind: str, horizon_months: int, before: datetime) -> Heard | None:
@@ -98,10 +107,14 @@ def compare_answers(contact: Numbers, hold_out: Numbers, *, scale: tuple[float, 
     heard_of = [scores[np.isfinite(scores)] for scores in (contact, hold_out)]
     asked, answered = (len(contact), len(hold_out)), (len(heard_of[0]), len(heard_of[1]))
     silent = [[answered[0], asked[0] - answered[0]], [answered[1], asked[1] - answered[1]]]
-    interval = ttest_ind(*heard_of, equal_var=False).confidence_interval(0.95)
+    welch = ttest_ind(*heard_of, equal_var=False)
+    interval = welch.confidence_interval(0.95)
     means = (float(heard_of[0].mean()), float(heard_of[1].mean()))
+    lee = _lee(heard_of, asked)
+    se = (float(interval.high) - float(interval.low)) / 2 / BOTH_SIDES
     return Heard(asked, answered, means, means[0] - means[1], float(interval.low), float(interval.high),
-                 float(fisher_exact(silent).pvalue), _lee(heard_of, asked), _manski(heard_of, asked, scale))  # fmt: skip
+                 float(fisher_exact(silent).pvalue), lee, _manski(heard_of, asked, scale), _widened(lee, contact, hold_out),
+                 float(welch.pvalue), (BOTH_SIDES + FOUR_IN_FIVE) * se)  # fmt: skip
 
 
 def _lee(answers: list[Numbers], asked: tuple[int, int]) -> tuple[float, float]:
@@ -112,6 +125,19 @@ def _lee(answers: list[Numbers], asked: tuple[int, int]) -> tuple[float, float]:
     low, high = _trimmed_mean(answers[more], excess, top=True), _trimmed_mean(answers[more], excess, top=False)
     other = float(answers[1 - more].mean())
     return (low - other, high - other) if more == 0 else (other - high, other - low)
+
+
+def _widened(lee: tuple[float, float], contact: Numbers, hold_out: Numbers) -> tuple[float, float]:
+    """Return Lee's bounds, each moved out by as much as sampling may have moved it (a seeded bootstrap of both arms)."""
+    draw = np.random.default_rng(SEED)
+    ends = []
+    for _ in range(RESAMPLES):
+        drawn = [scores[draw.integers(0, len(scores), len(scores))] for scores in (contact, hold_out)]
+        answers = [scores[np.isfinite(scores)] for scores in drawn]
+        if min(len(scores) for scores in answers) > 1:
+            ends.append(_lee(answers, (len(contact), len(hold_out))))
+    low, high = np.std(np.array(ends), axis=0, ddof=1) * ONE_SIDE if len(ends) > 1 else (0.0, 0.0)
+    return lee[0] - float(low), lee[1] + float(high)
 
 
 def _trimmed_mean(scores: Numbers, part: float, *, top: bool) -> float:

@@ -20,8 +20,9 @@ from ledger.targets import Target, keep_policy, keep_targets, policy_in_force
 from loyalty.budget import Choice, Terms, choose
 from loyalty.moments import Numbers
 from loyalty.outcomes import unit_outcomes
+from loyalty.policy import judge
 from loyalty.readable import Cut, data_cut, settled
-from loyalty.targeting import Experience, judge, learn
+from loyalty.targeting import Experience, learn
 from loyalty.units import analysis_set, windows
 from loyalty.wording import BETTER
 

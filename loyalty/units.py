@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 
 from ledger.assignments import Assignment
 from ledger.customers import Customer
+from ledger.flags import Flag
+from ledger.near_misses import NearMiss
 from ledger.verdicts import Verdict
 
 HORIZONS_MONTHS = (1, 6, 18)
@@ -31,7 +33,7 @@ def analysis_set(session: Session, *, before: datetime) -> pl.DataFrame:
         select(*columns)
         .join(Verdict, Verdict.flag_id == Assignment.flag_id)
         .where(Verdict.passed, Assignment.mode.in_(("pilot", "live")), Assignment.arm.in_(("contact", "hold_out")))
-        .where(Assignment.scope != PROGRAMME, Assignment.assigned_at < before)
+        .where(Assignment.scope != PROGRAMME, Assignment.design == "hold_out", Assignment.assigned_at < before)
         .order_by(Assignment.scope, Assignment.unit_id, Assignment.assigned_at)
     )
     units = pl.DataFrame([tuple(row) for row in session.execute(drawn)], schema=UNITS, orient="row")
@@ -45,8 +47,13 @@ def analysis_set(session: Session, *, before: datetime) -> pl.DataFrame:
 
 def members(session: Session, units: pl.DataFrame) -> pl.DataFrame:
     """Return (assignment_id, customer_id, own): everybody who shares a unit's inbox, `own` being who was flagged."""
+    analysed = union(
+        select(Assignment.unit_id),
+        select(Customer.unit_id).join(NearMiss, NearMiss.customer_id == Customer.customer_id),
+        select(Customer.unit_id).join(Flag, Flag.customer_id == Customer.customer_id).where(Flag.margin.is_not(None)),
+    )
     known = select(Customer.unit_id, Customer.customer_id).where(
-        Customer.unit_id.in_(union(select(Assignment.unit_id)).scalar_subquery())
+        Customer.unit_id.in_(analysed.scalar_subquery())
     )
     schema = {"unit_id": pl.String, "customer_id": pl.String}
     shared = pl.DataFrame([tuple(row) for row in session.execute(known)], schema=schema, orient="row")

@@ -9,10 +9,30 @@ MORE = {"retained": ("more stayed", "fewer stayed"), "revenue": ("bought for mor
         "days_there": ("stayed longer", "stayed less long"), "contacts": ("contacted us more", "contacted us less"),
         "contacts_induced": ("contacted us more about our message", "contacted us less about our message"),
         "complaints": ("complained more", "complained less"), "unsubscribes": ("unsubscribed more", "unsubscribed less"),
-        "referrals": ("brought more customers", "brought fewer customers")}  # fmt: skip
+        "referrals": ("brought more customers", "brought fewer customers"), "csat": ("are more content", "are less content"),
+        "ces": ("find it easier", "find it harder"), "nps": ("would recommend us more", "would recommend us less")}  # fmt: skip
 BETTER = {"retained": 1, "days_there": 1, "revenue": 1, "purchases": 1, "contacts": -1, "contacts_induced": -1,
-          "complaints": -1, "unsubscribes": -1, "referrals": 1}  # fmt: skip
-NAMES = {"days_there": "days until leaving", "contacts_induced": "of these, about our message"}
+          "complaints": -1, "unsubscribes": -1, "referrals": 1, "csat": 1, "ces": 1, "nps": 1}  # fmt: skip
+NAMES = {"csat": "satisfaction (CSAT, 1 to 5)", "ces": "ease (CES, 1 to 7)", "nps": "would recommend (NPS question, 0 to 10)", "days_there": "days until leaving", "contacts_induced": "of these, about our message"}
+
+
+DESIGNS = {"hold_out": "", "delay": "by a randomised delay: told now against told {hours} h later at most, read over those hours alone",
+           "discontinuity": "by discontinuity at the score threshold: flagged just above against scored just below; it holds near the threshold, not for all",
+           "survey": "asked of a random sample of both arms; only those who answered can count"}  # fmt: skip
+ARMS_SAID = {"hold_out": ("contacted", "held out"), "delay": ("told now", "told later"),
+             "discontinuity": ("flagged, near the threshold", "scored just below it"), "survey": ("asked, contacted", "asked, held out")}  # fmt: skip
+DESIGN_NAMES = {"delay": "randomised delay", "discontinuity": "at the threshold", "survey": "survey of both arms"}
+
+
+def measured(row: dict[str, Any]) -> str:
+    """Say by which design a reading was made; nothing where some were simply held out."""
+    return DESIGNS[row["design"]].format(hours=row["detail"].get("promise_hours"))
+
+
+def after(row: dict[str, Any]) -> str:
+    """Return "1 month", "18 months", or "48 hours" for a randomised delay."""
+    hours = row["detail"].get("promise_hours")
+    return count(row["horizon_months"], "month") if row["horizon_months"] else f"up to {hours} hours" if hours else "the hours promised"
 
 
 def count(number: int, noun: str) -> str:
@@ -53,9 +73,15 @@ def verdict(row: dict[str, Any]) -> str:
 
 
 def sentence(settings: Settings, row: dict[str, Any]) -> str:
-    """Say what a reading shows, or why there is none."""
+    """Say what a reading shows, or why there is none, and of whom it speaks where some are silent or not told."""
     if row["state"] != "readable":
         return f"{'not yet' if row['state'] == 'not_yet' else 'cannot be read'}: {row['why']}"
+    return _shown(settings, row) + _of_whom(row)
+
+
+def _shown(settings: Settings, row: dict[str, Any]) -> str:
+    if row["detail"].get("bounds"):
+        return str(row["detail"]["bounds"])
     if verdict(row) == "unclear":
         seen = amount(settings, row["outcome"], row["smallest_seen"])
         seen = seen.replace(" %", " points") if row["outcome"] == "retained" else seen
@@ -65,6 +91,16 @@ def sentence(settings: Settings, row: dict[str, Any]) -> str:
         f"those contacted {more if row['effect'] > 0 else less}")  # fmt: skip
 
 
+def _of_whom(row: dict[str, Any]) -> str:
+    """Say how many answered a survey, or how many on either side of a threshold were told."""
+    answered, told = row["detail"].get("answered"), row["detail"].get("told")
+    if answered:
+        return f"; {answered[0]} of {row['n_contact']} contacted and {answered[1]} of {row['n_hold_out']} held out answered"
+    if told:
+        return f"; {told['above'] or 0:.0%} of those above and {told['below'] or 0:.0%} of those below were told"
+    return ""
+
+
 def _p(value: float | None) -> str:
     return "" if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
 
@@ -72,13 +108,14 @@ def _p(value: float | None) -> str:
 def printable(settings: Settings, row: dict[str, Any]) -> dict[str, str]:
     """Return a reading as text, one entry a column, ready for a terminal."""
     outcome = row["outcome"]
-    mark = "" if row["detail"]["primary"] else " (exploratory)"
+    named = [name for name in (DESIGN_NAMES.get(row["design"]), None if row["detail"]["primary"] else "exploratory") if name]
+    mark = f" ({', '.join(named)})" if named else ""
     read = row["detail"].get("months_read", 0)
     return {
         "issue": row["issue"],
         "outcome": NAMES.get(outcome, outcome) + mark,
         "assigned in": row["month"] if row["month"] != "pooled" else f"{count(read, 'month')} pooled",
-        "after": count(row["horizon_months"], "month"),
+        "after": after(row),
         "contacted": f"{row['n_contact']:,}",
         "held out": f"{row['n_hold_out']:,}",
         "mean contacted": amount(settings, outcome, row["mean_contact"]),

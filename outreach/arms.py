@@ -1,4 +1,7 @@
-"""Arms: who of those that passed the gate is contacted; first the programme's holdout, then each issue's for the rest."""
+"""Arms: who of those that passed the gate is contacted; first the programme's holdout, then each issue's for the rest.
+
+Where nobody may be held out, some may be told later, still within the hours that are promised (outreach.delay).
+"""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -12,8 +15,9 @@ from ledger.measures import Measure
 from ledger.messages import State
 from ledger.shares import share_in_force
 from outreach.decision import Decision
+from outreach.delay import later_at
 from outreach.gate import Facts
-from outreach.holdout import HOLD_OUT, PROGRAMME, Wish, assign
+from outreach.holdout import HOLD_OUT, LATER, PROGRAMME, Wish, assign
 
 
 @dataclass
@@ -39,8 +43,11 @@ class Draw:
         wishes = [self._wish(each, each.candidate.issue, shares[each.candidate.issue]) for each in rest]
         arms = assign(self.session, wishes, settings=self.facts.settings, day=day, now=self.facts.now)
         for each in rest:
-            if arms[each.candidate.issue, each.candidate.unit_id] == HOLD_OUT:
+            arm = arms[each.candidate.issue, each.candidate.unit_id]
+            if arm == HOLD_OUT:
                 each.state, each.reasons = State.HELD_OUT, [each.candidate.issue]
+            elif arm == LATER:
+                each.due_at = later_at(each, self.facts)
 
     def _out_of_programme(self, decisions: list[Decision], day: date) -> list[Decision]:
         """Draw the programme's holdout, and return those who are left; an issue that may hold nobody out keeps all."""
@@ -58,14 +65,18 @@ class Draw:
     def _share(self, issue: str, day: date) -> float:
         """Return the share in force for new draws: the ledger's where it was changed, else the playbook's."""
         playbook = self.facts.playbooks[issue]
+        if playbook.measure.design == "delay":
+            return playbook.measure.share_later
         changed = None if playbook.never_hold_out else share_in_force(self.session, issue, day)
         return playbook.share if changed is None else changed
 
     def _wish(self, decision: Decision, scope: str, share: float) -> Wish:
         candidate, playbook = decision.candidate, self.facts.playbooks[decision.candidate.issue]
-        return Wish(scope, candidate.unit_id, share, candidate.customer_id, candidate.flag_id, playbook.version, playbook.mode)
+        design = playbook.measure.design if scope != PROGRAMME else "hold_out"
+        return Wish(scope, candidate.unit_id, share, candidate.customer_id, candidate.flag_id, playbook.version, playbook.mode,
+                    design, later_at(decision, self.facts) if design == "delay" else None)  # fmt: skip
 
     def _freeze_measures(self, issues: set[str]) -> None:
-        rows = [{"issue": issue, "version": measure.version, "measure": measure.model_dump(), "frozen_at": self.facts.now}
+        rows = [{"issue": issue, "version": measure.version, "measure": measure.promised(), "frozen_at": self.facts.now}
                 for issue in sorted(issues) for measure in [self.facts.playbooks[issue].measure]]  # fmt: skip
         add_once(self.session, Measure, rows, key=["issue", "version"])

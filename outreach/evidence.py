@@ -33,12 +33,18 @@ def sentences(issue: str, found: dict[str, Any]) -> list[str]:
                 if ended else "No flag that nobody wrote to has run its time yet, so nothing is known of how right they are.")  # fmt: skip
     said = ", ".join(f"{number} {state.replace('_', ' ')}" for state, number in found["messages"].items()) or "none"
     refused = ", ".join(f"{number} {reason}" for reason, number in found["refused_by"].items()) or "nobody"
-    read = [f"Reading at {row['horizon_months']} months, {row['outcome']}: {row['effect']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})."
+    read = [f"Reading {_when(row)}, {row['outcome']}: {row['effect']:+.4f} ({row['low']:+.4f} to {row['high']:+.4f})."
             for row in found["readings"]]  # fmt: skip
     flags = (f"{issue}: {found['flags']} flags on {found['days']} days, {found['struck']} struck, {found['over']} over, "
              f"{found['expired']} expired.")  # fmt: skip
     brakes = [f"Brake: {each}" for each in found["brakes"]]
     return [flags, foretold, f"Messages: {said}.", f"The gate refused: {refused}.", *(read or ["No reading is readable yet."]), *brakes]
+
+
+def _when(row: dict[str, Any]) -> str:
+    """Say how long after, and by which design where it is not simply held out."""
+    after = f"at {row['horizon_months']} months" if row["horizon_months"] else "within the promised hours"
+    return after if row["design"] == "hold_out" else f"{after} (by {row['design']})"
 
 
 FLAGS = text("""
@@ -64,6 +70,6 @@ REFUSED = text("""
 """)
 
 READINGS = text("""
-    SELECT DISTINCT ON (horizon_months, outcome) horizon_months, outcome, effect, low, high FROM readings
-    WHERE issue = :issue AND month = 'pooled' AND state = 'readable' ORDER BY horizon_months, outcome, revision DESC
+    SELECT DISTINCT ON (horizon_months, outcome, design) horizon_months, outcome, design, effect, low, high FROM readings
+    WHERE issue = :issue AND month = 'pooled' AND state = 'readable' ORDER BY horizon_months, outcome, design, revision DESC
 """)

@@ -19,8 +19,8 @@ from ledger.assignments import Assignment
 from ledger.bulk import copy_once
 
 PROGRAMME = "programme"
-CONTACT, HOLD_OUT = "contact", "hold_out"
-COLUMNS = ("scope", "unit_id", "epoch", "arm", "share", "customer_id", "flag_id", "playbook_version", "mode", "assigned_at",
+CONTACT, HOLD_OUT, LATER = "contact", "hold_out", "later"
+COLUMNS = ("scope", "unit_id", "epoch", "arm", "share", "design", "later_at", "customer_id", "flag_id", "playbook_version", "mode", "assigned_at",
            "assigned_on", "frozen_until")  # fmt: skip
 
 
@@ -35,6 +35,8 @@ class Wish:
     flag_id: int
     playbook_version: str
     mode: str
+    design: str = "hold_out"
+    later_at: datetime | None = None    # delay: when it is told if told later
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Drawn:
 
 
 def draw(salt: str, scope: str, epoch: int, unit_id: str) -> float:
-    """Return a number in [0, 1) that depends on nothing but these; a unit is held out where it is below the share."""
+    """Return a number in [0, 1) that depends on nothing but these; a unit is held out, or told later, below the share."""
     digest = hashlib.sha256("\x1f".join((salt, scope, str(epoch), unit_id)).encode()).digest()
     return (int.from_bytes(digest[:8]) >> 11) / (1 << 53)
 
@@ -68,7 +70,7 @@ def assign(
         drawn = held.get(slot)
         if drawn is None or drawn.frozen_until <= day:
             held[slot] = drawn = _draw(wish, 0 if drawn is None else drawn.epoch + 1, settings, until)
-            new[slot] = (*slot, drawn.epoch, drawn.arm, wish.share, wish.customer_id, wish.flag_id, wish.playbook_version,
+            new[slot] = (*slot, drawn.epoch, drawn.arm, wish.share, wish.design, wish.later_at, wish.customer_id, wish.flag_id, wish.playbook_version,
                          wish.mode, now, day, drawn.frozen_until)  # fmt: skip
         arms[slot] = drawn.arm
     if new:
@@ -108,7 +110,7 @@ def held_out_from(
 
 def _draw(wish: Wish, epoch: int, settings: Settings, until: date) -> Drawn:
     below = draw(settings.outreach.assignment_salt, wish.scope, epoch, wish.unit_id) < wish.share
-    return Drawn(HOLD_OUT if below else CONTACT, epoch, until)
+    return Drawn(CONTACT if not below else LATER if wish.design == "delay" else HOLD_OUT, epoch, until)
 
 
 ASKED = """asked AS (

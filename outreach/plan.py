@@ -33,6 +33,7 @@ from outreach.modes import in_force
 from outreach.pilots import Pilots
 from outreach.playbook import Playbook, load_playbooks
 from outreach.record import write_verdicts_and_messages
+from outreach.sampled import plan_sampled
 
 NOTICE = "notice"
 PLANNER_LOCK = 0x706C616E  # any number nobody else uses: "plan"
@@ -93,7 +94,7 @@ def _plan(session: Session, settings: Settings, *, last: date, now: datetime) ->
     acted = copy_once(session, Action, *fixes(decisions, facts), key=("key",)) if facts.acting else 0
     write_verdicts_and_messages(session, decisions, facts)
     _close(session, cohorts, now)
-    later = plan_later(session, playbooks, settings=settings, now=now)
+    later = plan_later(session, playbooks, settings=settings, now=now) + plan_sampled(session, playbooks, settings=settings, now=now)
     states = Counter(str(each.state) for each in decisions)
     return none | {"cohorts": len(cohorts), **states, "actions": acted, "later": later}
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import Field, PrivateAttr
@@ -18,6 +18,7 @@ from outreach import words
 from outreach.frame import FRAMES, base_language
 from outreach.hook import hook
 from outreach.playbook_parts import Amends, Fix, Person
+from outreach.survey_words import survey_words
 
 LATER = ("update", "fixed", "survey")
 SUBJECT_AT_MOST = 78
@@ -55,19 +56,36 @@ class Stop(Strict):
     planned_units: int = Field(default=5_000, ge=100)  # of both arms, at which the daily interval is narrowest
 
 
+class Asked(Strict):
+    """A random sample of both arms is asked the same question at the same time, in words that say nothing of the trouble."""
+
+    kind: Literal["csat", "ces", "nps"]
+    share: float = Field(gt=0, le=1)              # of the units of either arm
+    horizon_months: Literal[1, 6, 18] = 1
+
+
 class Measure(Strict):
     """What the playbook is judged by: one outcome, promised beforehand; frozen at its first assignment."""
 
     outcome: MeasuredBy = "retained"
     horizon_months: Literal[1, 6, 18] = 6
     smallest_effect: float = Field(gt=0)          # in the outcome's own unit: a share, days, cents, or a count
+    design: Literal["hold_out", "delay", "discontinuity"] = "hold_out"  # the others are for what nobody may be held out from
+    promise_hours: int | None = Field(default=None, ge=2, le=72)  # delay: everybody is told within so many hours of the draw
+    share_later: float = Field(default=0.5, gt=0, lt=1)           # delay: the share that is told at their end
     cap: float | None = Field(default=None, gt=0)  # a unit's value is cut here, so that one giant decides nothing
     stop: Stop = Stop()
+    survey: Asked | None = None
 
     @property
     def version(self) -> str:
         """The hash of what was promised."""
-        return hashlib.sha256(json.dumps(self.model_dump(), sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(self.promised(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def promised(self) -> dict[str, Any]:
+        """Return what is frozen; what says nothing beside the usual design is left out, so that it changes no version."""
+        unsaid = {"hold_out": {"design", "promise_hours", "share_later"}, "discontinuity": {"promise_hours", "share_later"}}
+        return self.model_dump(exclude=unsaid.get(self.design, {"horizon_months"}) | ({"survey"} if self.survey is None else set()))
 
 
 class Pilot(Strict):
@@ -150,6 +168,8 @@ class Playbook(Strict):
 
     def words(self, kind: str) -> dict[str, Words]:
         """Return what a kind of message says, by language."""
+        if kind == "survey" and self.measure.survey is not None:
+            return {language: Words(**said) for language, said in survey_words(self.measure.survey.kind).items()}
         later = self.later(kind)
         return later.message if later else self.message
 
@@ -186,6 +206,7 @@ def load_playbook(path: Path, company: Company) -> Playbook:
         raise ConfigError(f"{path}: mode: a playbook without an approved [remedy] stays in shadow, got {playbook.mode!r}. "
                           "Add [remedy] with says, approved_by and approved_on.")
     _check_holdout(path, playbook)
+    _check_design(path, playbook)
     _check_silence(path, playbook)
     if playbook.action:
         hook(playbook.action.hook, where=f"{path}: action.hook").check(playbook.action.parameters, where=f"{path}: action.with")
@@ -210,6 +231,21 @@ def _check_holdout(path: Path, playbook: Playbook) -> None:
     if not playbook.never_hold_out and playbook.holdout == 0:
         raise ConfigError(f"{path}: holdout: without anyone held out nothing can be measured, got 0. "
                           "Say never_hold_out = true if nobody may be held out (safety, money wrongly taken).")
+
+
+def _check_design(path: Path, playbook: Playbook) -> None:
+    measure, where = playbook.measure, f"{path}: measure"
+    if measure.design != "hold_out" and not playbook.never_hold_out:
+        raise ConfigError(f"{where}.design: is for what nobody may be held out from, got {measure.design!r}. "
+                          "Remove it, or say never_hold_out = true.")
+    if (measure.design == "delay") != (measure.promise_hours is not None):
+        raise ConfigError(f"{where}.promise_hours: goes with design = \"delay\" and only with it, got design = {measure.design!r} and "
+                          f"promise_hours = {measure.promise_hours}. Say within how many hours everybody is told, or remove it.")
+    if measure.survey and (measure.design != "hold_out" or playbook.survey or playbook.silent or playbook.topic is None):
+        raise ConfigError(f"{where}.survey: asks both arms of a playbook that holds out, writes, names a topic and has no [survey] of its own, "
+                          f"got design = {measure.design!r}, topic = {playbook.topic!r}. Remove it, or what stands against it.")
+    if measure.design == "delay" and measure.outcome == "days_there":
+        raise ConfigError(f"{where}.outcome: nothing of 'days_there' shows within hours. Name what does, such as contacts.")
 
 
 def _check_silence(path: Path, playbook: Playbook) -> None:

@@ -141,24 +141,25 @@ COUNTS = text("""
 """)
 
 # A message that may leave needs a gate that passed it and a unit drawn to be contacted; a held-out one the opposite arm.
-# Units that merged are found through their customers.
+# Units that merged are found through their customers. A survey drawn from both arms says nothing, so either arm may get it.
 BREACHES = text("""
     WITH chosen AS (
-        SELECT * FROM messages
+        SELECT * FROM messages m
         WHERE state NOT IN ('shadow', 'suppressed')
+          AND NOT (kind = 'survey' AND EXISTS (SELECT 1 FROM surveys s JOIN assignments a ON a.id = s.assignment_id WHERE a.flag_id = m.flag_id))
           AND (CAST(:issue AS text) IS NULL OR issue = :issue) AND (CAST(:days AS date[]) IS NULL OR day = ANY(:days))
     ), arms AS (
-        SELECT chosen.id, a.scope, a.arm, a.share FROM chosen JOIN assignments a USING (unit_id)
+        SELECT chosen.id, a.scope, a.arm, a.share, a.design FROM chosen JOIN assignments a USING (unit_id)
         WHERE a.scope IN (chosen.issue, 'programme') AND chosen.day < a.frozen_until
         UNION
-        SELECT chosen.id, a.scope, a.arm, a.share FROM chosen
+        SELECT chosen.id, a.scope, a.arm, a.share, a.design FROM chosen
         JOIN customers c ON c.unit_id = chosen.unit_id AND c.customer_id <> c.unit_id
         JOIN assignments a ON a.customer_id = c.customer_id
         WHERE a.scope IN (chosen.issue, 'programme') AND chosen.day < a.frozen_until
     ), summed AS (
         SELECT id,
-            bool_or(scope <> 'programme' AND arm = 'contact') AS contact,
-            bool_or(scope <> 'programme' AND arm = 'contact' AND share = 0) AS never_held_out,
+            bool_or(scope <> 'programme' AND arm <> 'hold_out') AS contact,
+            bool_or(scope <> 'programme' AND arm <> 'hold_out' AND (share = 0 OR design <> 'hold_out')) AS never_held_out,
             bool_or(arm = 'hold_out') AS hold_out,
             bool_or(scope = 'programme' AND arm = 'hold_out') AS out_of_programme,
             bool_or(scope = 'programme' AND arm = 'contact') AS in_programme

@@ -40,7 +40,7 @@ def write_skeleton(settings: Settings, playbook: Playbook, language: str, *, nam
     known = _known(settings, named=named)
     context = {"company": company, "language": language, "frame": frame, "sender": _sender(company),
                "stop_url": token("stop_url"), "why_url": token("why_url")}  # fmt: skip
-    context |= _said(frame, said, known) | _framed(frame, known, named=named) | _links(frame, playbook.kind)
+    context |= _said(frame, said, known) | _framed(frame, known, named=named) | _links(frame, playbook)
     text = wrapped(TEMPLATES.get_template("letter.txt").render(context).replace("\r", "")).strip() + "\n"
     html = _compiled(TEMPLATES.get_template("letter.mjml").render(context))
     for name in PERSONAL:
@@ -94,7 +94,9 @@ def _sender(company: Company) -> str:
 
 def _said(frame: Frame, said: Words, known: Mapping[str, str]) -> dict[str, object]:
     """Return the words as paragraphs; line breaks inside one are the file's, not the reader's."""
-    parts = [(getattr(frame, part), paragraphs(words.render(getattr(said, part), known))) for part in SECTIONS]
+    sampled = not said.what_we_did                # the survey of both arms: a question alone, with nothing that happened above it
+    parts = [("" if sampled else getattr(frame, part), paragraphs(words.render(getattr(said, part), known)))
+             for part in SECTIONS if getattr(said, part)]  # fmt: skip
     return {"parts": parts, "subject": words.render(said.subject, known), "preview": words.render(said.preview, known)}
 
 
@@ -114,9 +116,10 @@ def _framed(frame: Frame, known: Mapping[str, str], *, named: bool) -> dict[str,
     }
 
 
-def _links(frame: Frame, kind: str) -> dict[str, object]:
+def _links(frame: Frame, playbook: Playbook) -> dict[str, object]:
     """Return what one click can say; each leads to a page that asks once more, so that no scanner of links answers."""
+    kind = playbook.kind
     if kind == "survey":
-        return {"links_title": frame.survey, "links": [(frame.survey_link, token("survey_url"))]}
+        return {"links_title": frame.survey_link if playbook.measure.survey else frame.survey, "links": [(frame.survey_link, token("survey_url"))]}
     links = [(getattr(frame, answer), f"{token('answer_url')}/{answer}") for answer in ANSWERS[kind]]
     return {"links_title": frame.one_click, "links": links}

@@ -18,6 +18,7 @@ from ledger.outcomes import add_outcomes
 from ledger.preferences import CHANNELS, not_wanted, prefer
 from ledger.suppressions import Suppression, suppress
 from ledger.survey_answers import answer_survey
+from ledger.surveys import record_answer, survey_of
 
 ANSWERS = ("do_it", "call_me", "solved", "not_mine")
 CLOSES = {"solved": "over", "not_mine": "rejected"}  # a customer's word about their own trouble is believed
@@ -50,9 +51,11 @@ def answer(session: Session, message: Message, kind: str, *, now: datetime) -> b
 
 
 def fill_in_survey(session: Session, message: Message, *, score: int, text: str, now: datetime) -> None:
-    """Take the answers to a survey."""
+    """Take the answers to a survey; where a random sample was asked, they count in its unit's arm."""
     answer_survey(session, message_id=message.id, customer_id=message.customer_id, score=score,
                   text=text.replace("\0", "").strip()[:TEXT_AT_MOST], now=now)  # fmt: skip
+    if asked := survey_of(session, message.flag_id):
+        record_answer(session, asked.assignment_id, kind=asked.kind, horizon_months=asked.horizon_months, score=score, now=now)
     _outcome(session, message, "surveyed", str(score), now)
 
 

@@ -46,7 +46,7 @@ def truth_by_month(settings: Settings, company: Company, day: date | None = None
 def _messages(settings: Settings, state: State) -> pl.DataFrame:
     at = Message.settled_at if state == State.ACCEPTED else Message.planned_at
     states = SENT if state == State.ACCEPTED else (state,)
-    asked = select(Message.customer_id, Message.issue, at, literal(str(state))).where(Message.state.in_(states))
+    asked = select(Message.customer_id, Message.issue, at, literal(str(state))).where(Message.state.in_(states), Message.kind != "survey")
     with sessions(settings).begin() as session:
         return pl.DataFrame(session.execute(asked).all(), schema=MESSAGES, orient="row")
 

@@ -112,7 +112,9 @@ def erased(candidate: Candidate, facts: Facts) -> bool:
 @rule(stops_the_fix=True)
 def trouble_over(candidate: Candidate, facts: Facts) -> bool:
     """Refuse what is no longer true: the trouble struck, passed, or a person said no; or it is not over yet."""
-    return candidate.state not in STILL_TRUE[candidate.kind]
+    playbook = facts.playbooks.get(candidate.issue)
+    sampled = candidate.kind == "survey" and playbook is not None and playbook.measure.survey is not None  # it speaks of no trouble
+    return not sampled and candidate.state not in STILL_TRUE[candidate.kind]
 
 
 @rule(stops_the_fix=False)

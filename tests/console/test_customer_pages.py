@@ -11,10 +11,12 @@ from console.page_words import page_words
 from core import clock
 from ledger.contacts import Contact
 from ledger.flags import Flag
+from ledger.messages import Message
 from ledger.outcomes import Outcome
 from ledger.preferences import Preference
 from ledger.suppressions import Suppression
 from ledger.survey_answers import SurveyAnswer
+from ledger.surveys import Survey
 from outreach.frame import FRAMES
 from outreach.keyed_hash import check_code
 from outreach.links import LASTS, PAGES, Links
@@ -228,3 +230,23 @@ def test_the_pages_style_lies_below_the_one_path_a_proxy_hands_on(house):
             assert address.startswith(PAGES)
             assert client.get(address).status_code == 200
     assert create_app(house.settings).title == "Beforehand"
+
+
+def test_a_random_sample_is_asked_its_own_question_and_learns_of_no_trouble(house, client):
+    """Whoever is held out may hold this link: neither the question nor why they got it says that anything was wrong."""
+    path = house.settings.folder / "playbooks" / "payment_failing.toml"
+    path.write_text(path.read_text().replace("never_hold_out = true", "").replace("holdout    = 0.0", "holdout    = 0.5").replace(
+        "smallest_effect = 0.02", 'smallest_effect = 0.02\n[measure.survey]\nkind = "nps"\nshare = 1.0'))  # fmt: skip
+    (drawn,) = house.assignments()
+    house.add(Survey(assignment_id=drawn.id, kind="nps", horizon_months=1, due_on=DAY, drawn_at=NOW))
+    house.change(Message, {"id": house.message("ann").id}, kind="survey")
+    asked = client.get(link(house, "survey")).text
+    assert "How likely are you to recommend Lumen Broadband" in asked
+    assert asked.count('type="radio"') == 11
+    assert client.post(link(house, "survey"), data={"score": "11"}).status_code == 422
+    client.post(link(house, "survey"), data={"score": "0"})
+    assert [(s.score, s.kind) for s in rows(house, Survey)] == [(0, "nps")]
+    why = client.get(link(house, "why")).text
+    assert "chosen by lot" in why
+    assert "payment" not in why
+    assert "trouble" not in why

@@ -52,7 +52,7 @@ class Past:
             "kind": kind, "occurred_at": at(on, 0), "recorded_at": at(recorded_on or on, 23), "amount_cents": amount,
         })  # fmt: skip
 
-    def draws(self, customer, on, *, arm="contact", share=0.5, issue="fee_shock", passed=True, mode="live", unit=None, epoch=0):
+    def draws(self, customer, on, *, arm="contact", share=0.5, issue="fee_shock", passed=True, mode="live", unit=None, epoch=0, **design):
         """Flag, judge and draw on the morning of `on`, for the cohort of the day before."""
         day = on - timedelta(days=1)
         flag = Flag(customer_id=customer, issue=issue, day=day, probability=0.5, reasons=[], evidence={}, detector="rule",
@@ -62,7 +62,7 @@ class Past:
         self.session.add(Verdict(flag_id=flag.id, passed=passed, reasons=[] if passed else ["quiet_days"], judged_at=at(on)))
         drawn = Assignment(scope=issue, unit_id=unit or customer, epoch=epoch, arm=arm, share=share, customer_id=customer,
                            flag_id=flag.id, playbook_version="v1", mode=mode, assigned_at=at(on), assigned_on=day,
-                           frozen_until=on + timedelta(days=540))  # fmt: skip
+                           frozen_until=on + timedelta(days=540), **design)  # fmt: skip
         self.session.add(drawn)
         self.session.flush()
         return drawn.id

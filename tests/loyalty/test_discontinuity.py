@@ -29,3 +29,13 @@ def test_scores_pushed_over_the_threshold_show():
     score, value = world(2)
     pushed = np.where((score > 0.36) & (score < 0.4), 0.4 + (0.4 - score), score)
     assert jump_at(pushed, value, 0.4).crowding_p < 0.001 < jump_at(score, value, 0.4).crowding_p
+
+
+def test_a_yes_or_no_without_a_jump_is_covered_and_a_sloping_density_is_no_crowd():
+    found = []
+    for seed in range(300):
+        draw = np.random.default_rng(seed)
+        score = draw.exponential(0.1, 3_000)
+        found.append(jump_at(score, (draw.random(3_000) < 0.2 + 0.4 * score).astype(float), 0.1))
+    assert np.mean([each.low <= 0 <= each.high for each in found]) >= 0.91
+    assert np.mean([each.crowding_p < 0.05 for each in found]) <= 0.08

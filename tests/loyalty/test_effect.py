@@ -6,8 +6,9 @@ import pytest
 import tea_tasting as tt
 
 from loyalty import skew
-from loyalty.effect import Shape, compare
+from loyalty.effect import compare
 from loyalty.moments import Moments, of_rows
+from loyalty.variance_cut import Shape
 
 EXACT = {"rel": 1e-9, "abs": 1e-12}
 

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 from cli.app import app
 from core.errors import ConfigError
-from loyalty.experiment import Question, analyse, read_experiment
+from loyalty.experiment import analyse
+from loyalty.experiment_rows import read_experiment
+from loyalty.question import Question
 
 SPEND = Question("arm", "held", ("spend",))
 

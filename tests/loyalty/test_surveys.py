@@ -7,15 +7,15 @@ import pytest
 from sqlalchemy import select
 
 from core.errors import LedgerError
-from ledger.surveys import Survey
-from loyalty.surveys import compare_answers, draw_sample, heard, record_answer
+from ledger.surveys import Survey, record_answer
+from loyalty.surveys import Sample, compare_answers, draw_sample, heard
 from tests.loyalty.past import at
 
 START, DUE = date(2025, 3, 10), date(2025, 4, 10)
 
 
 def ask(past, *, share=1.0, day=DUE):
-    return draw_sample(past.settings, past.session, kind="nps", share=share, horizon_months=1, day=day, now=at(day))
+    return draw_sample(past.settings, past.session, Sample("nps", share, 1), issue="fee_shock", day=day, now=at(day))
 
 
 def test_a_sample_is_drawn_from_both_arms_on_the_day_of_the_horizon_and_once(past):
@@ -35,7 +35,7 @@ def test_a_score_beyond_the_scale_and_an_unknown_kind_are_refused(past):
     with pytest.raises(LedgerError, match="Give 0 to 10"):
         record_answer(past.session, 1, kind="nps", horizon_months=1, score=11, now=at(DUE))
     with pytest.raises(LedgerError, match="Known: csat, ces, nps"):
-        draw_sample(past.settings, past.session, kind="smile", share=0.5, horizon_months=1, day=DUE, now=at(DUE))
+        Sample("smile", 0.5, 1)
 
 
 def test_bounds_by_hand():

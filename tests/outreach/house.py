@@ -68,9 +68,10 @@ class House:
         self.settings = load_settings(self.settings.folder)
         return self.settings
 
-    def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more="", approved="live"):
+    def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more="", measure="", approved="live"):
         """Write a playbook, and who let it go as far as `approved` (None: nobody)."""
         text = PLAYBOOK.format(mode=mode, holdout=holdout, more=more)
+        text = text.replace("smallest_effect = 0.02\n", f"smallest_effect = 0.02\n{measure}", 1)
         (self.settings.folder / "playbooks" / f"{issue}.toml").write_text(text)
         if approved:
             self.add(Act(actor="Head of Service", act="mode", subject=f"playbook {issue}", detail={"mode": approved}, at=NOW))
