@@ -81,7 +81,7 @@ def flagged_lately(session: Session) -> dict[str, int]:
     return {issue: int(size) for issue, size in session.execute(counted)}
 
 
-def unwatched(session: Session) -> Sequence[Row[Any]]:
+def unwatched(session: Session) -> Sequence[Row[str, int]]:
     """Return the troubles and contacts that no detector looks for, of the newest four weeks: event, n."""
     newest = session.scalar(select(func.max(Missed.day)))
     if newest is None:

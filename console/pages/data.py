@@ -38,7 +38,7 @@ def data(request: Request, visitor: SignedIn) -> Response:
     if kind := wanted(request):
         return exported([vars(each) for each in found], "sources", kind)
     with sessions(settings).begin() as session:
-        known = {"in_use": facts.in_use(session), "steps": facts.steps(session)}
+        known: dict[str, Any] = {"in_use": facts.in_use(session), "steps": facts.steps(session)}
     return render(request, "data.html.j2", sources=found, whole=clock.last_whole_day(clock.now()), has_docs=source_facts.has_docs(settings),
                   states=facts.STATES, **known)  # fmt: skip
 

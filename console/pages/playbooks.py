@@ -50,7 +50,7 @@ def playbook(request: Request, visitor: SignedIn, issue: str) -> Response:
     with sessions(settings).begin() as session:
         standing = _standing(session, settings, issue)
         since = _since(session, issue)
-        known = {
+        known: dict[str, Any] = {
             "standing": standing, "ladder": facts.ladder(standing), "evidence": evidence(session, issue, since=since), "since": since,
             "steps": facts.steps_taken(session, issue), "versions": facts.versions(session, issue), "measures": facts.measures(session, issue),
             "rehearsed": facts.rehearsed(session, issue, limit=5), "happened": HAPPENED,

@@ -22,12 +22,12 @@ class BeforehandPlugin(AirflowPlugin):
     """Mounts the console. It is made when the API server asks for it, not where a scheduler or a task reads this file."""
 
     name = "beforehand"
-    external_views: ClassVar[list[dict[str, Any]]] = [
+    external_views: ClassVar[list[dict[str, Any]]] = [  # type: ignore[misc]
         {"name": "Console", "href": HREF, "url_route": "console", "destination": "nav", "nav_top_level": True, "icon": f"{HREF}static/icon.svg"},
     ]
 
     @cached_property
-    def fastapi_apps(self) -> list[dict[str, Any]]:
+    def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """Return the console as Airflow wants it; where its configuration is wrong, a page that says so, and Airflow goes on."""
         from console.mounted import closed, inside_airflow
         from core.errors import BeforehandError
