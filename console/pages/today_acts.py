@@ -1,19 +1,20 @@
 """What a person settles from the first page: a call that was made, a message in doubt, a brake that may go."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
-from fastapi import APIRouter, Form, Path, Request
+from fastapi import APIRouter, Form, HTTPException, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
 from console.auth import needs_role
 from console.render import at
 from core import clock
-from core.errors import LedgerError
+from core.errors import LedgerError, unknown_name
 from core.settings import Settings
 from ledger.database import sessions
 from ledger.sign_ins import Visitor
 from outreach import calls
-from outreach.doubts import settle_doubt
+from outreach.doubts import VERDICTS, settle_doubt
 from outreach.kill_switch import let_go
 
 ROUTER = APIRouter(include_in_schema=False)
@@ -28,6 +29,7 @@ Verdict = Annotated[str, Form(max_length=40)]
 @ROUTER.post("/today/calls/{key}")
 def call_made(request: Request, visitor: Reviewer, key: Key, verdict: Verdict = "") -> Response:
     """Write how a call went."""
+    _check("call", verdict, calls.VERDICTS)
     with sessions(_settings(request)).begin() as session:
         if not calls.settle(session, key, verdict=verdict, by=visitor.email, now=clock.now()):
             raise LedgerError(f"call {key}: is not on the list, or somebody settled it before, got {verdict!r}. Nothing was changed.")
@@ -37,6 +39,7 @@ def call_made(request: Request, visitor: Reviewer, key: Key, verdict: Verdict = 
 @ROUTER.post("/today/messages/{number}")
 def doubt_settled(request: Request, visitor: Approver, number: Number, verdict: Verdict = "", note: Note = "") -> Response:
     """Write what became of a message in doubt."""
+    _check("message", verdict, VERDICTS)
     with sessions(_settings(request)).begin() as session:
         if not settle_doubt(session, number, verdict=verdict, by=visitor.email, now=clock.now(), note=_text(note)):
             raise LedgerError(f"message {number}: is in no doubt any more, got {verdict!r}. The provider or somebody else settled it; "
@@ -52,6 +55,12 @@ def brake_let_go(request: Request, visitor: Approver, number: Number, note: Note
     with sessions(settings).begin() as session:
         let_go(session, number, by=by, now=clock.now(), settings=settings, note=_text(note))
     return _back(request, "brakes")
+
+
+def _check(what: str, verdict: str, known: Iterable[str]) -> None:
+    """Refuse a verdict that nobody knows."""
+    if verdict not in known:
+        raise HTTPException(422, unknown_name(what, "verdict", verdict, known))
 
 
 def _text(note: str) -> str | None:
