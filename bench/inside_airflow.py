@@ -12,22 +12,30 @@ from typing import Any
 
 from playwright.sync_api import FrameLocator, Page, sync_playwright
 
-from bench.screenshots import PASSWORD, chromium, company, people_and_messages
+from bench.operating import operate
+from bench.screenshots import PASSWORD, chromium, company
 from cli.live import scheduler_for
 from cli.scheduler import Scheduler
+from console.sign_in import HASHER
 from core.clock import last_whole_day, now
 from core.settings import Settings
+from ledger.database import sessions
+from ledger.people import add_person
 
 
 def main(folder: Path) -> None:
     """Take the pictures: the console in its frame, light and dark."""
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="beforehand-airflow-") as root, company(Path(root)) as settings:
-        people_and_messages(settings)
+        with sessions(settings).begin() as session:
+            ada = add_person(session, email="ada@lumen.example", name="Ada Byron", role="approver", now=now())
+            ada.password_hash = HASHER.hash(PASSWORD)
+        operate(settings)
         with airflow(settings) as scheduler, sync_playwright() as driver:
             browser = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
             context = browser.new_context(viewport={"width": 1360, "height": 860})
             page = context.new_page()
+            page.set_default_timeout(120_000)  # a busy machine answers late
             into_airflow(page, scheduler)
             sign_in(console_in(page), "ada@lumen.example")
             console_in(page).get_by_role("link", name="Data and models").click()

@@ -1,36 +1,27 @@
 """The pages about playbooks, data, models and people in a real browser: readable by everybody, usable by keys alone."""
 
-import shutil
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from bench.operating import operate
 from bench.screenshots import PASSWORD, served
-from core.settings import load_settings
 from feature_store import release
 from ledger.database import sessions
 from outreach.kill_switch import is_paused
 from tests.browser.test_pages import RULES, browser  # noqa: F401 - one browser for all tests of a file
-from tests.console.house import add_people
-from tests.outreach.test_lint import CONFIG
+from tests.console.pages.conftest import operating, past  # noqa: F401 - one past for all tests of this process
 
 pytestmark = pytest.mark.needs("chromium")
 
 
 @pytest.fixture
-def site(settings):
+def site(operating):  # noqa: F811
     """(settings, address, paths) of a console that is served for real, with a past."""
-    for kind in ("playbooks", "issues", "sources"):
-        shutil.copytree(CONFIG / kind, settings.folder / kind, dirs_exist_ok=True)
-    opened = load_settings(settings.folder)
-    add_people(opened)
-    operate(opened)
-    day = release.days(opened, "billing")[0]
+    settings, _ = operating
+    day = release.days(settings, "billing")[0]
     paths = ["/playbooks", "/playbooks/fee_shock", "/playbooks/card_running_out/shadow", "/data", "/data/models/app_trouble", "/data/quarantine/billing",
              f"/data/quarantine/billing/{day}", "/admin", "/admin/acts?act=approve"]  # fmt: skip
-    with served(opened) as address:
-        yield opened, address, paths
+    with served(settings) as address:
+        yield settings, address, paths
 
 
 def signed_in(browser, address, role="admin", **view):  # noqa: F811
@@ -63,8 +54,7 @@ def test_every_page_can_be_read_by_everybody(site, browser, view):  # noqa: F811
     for path in paths:
         page.goto(f"{address}{path}")
         page.wait_for_load_state("networkidle")
-        for closed in page.locator("details:not([open]) > summary").all()[:6]:
-            closed.click()
+        page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
         assert look(page) == [], path
     page.context.close()
 
