@@ -1,4 +1,7 @@
-"""Calls a person made: how it went moves the message, as a provider's event would."""
+"""Calls a person made: how it went moves the message, as a provider's event would.
+
+A call that the customer asked for is about a message that went another way: how it went says nothing of that one.
+"""
 
 from datetime import datetime
 
@@ -25,8 +28,11 @@ def settle(session: Session, key: str, *, verdict: str, by: str, now: datetime) 
         raise ConfigError(unknown_name(f"calls --settle {key}", "verdict", verdict, VERDICTS))
     if not by.strip():
         raise ConfigError(f"calls --settle {key}: --by: who made the call is missing, got {by!r}. Add --by NAME.")
-    settled = settle_call(session, key, verdict=verdict, by=by, now=now)
-    if settled:
+    asked = settle_call(session, key, verdict=verdict, by=by, now=now)
+    if asked is None:
+        return False
+    if not asked or VERDICTS[verdict] is Kind.OPTED_OUT:
         hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
-        session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail={"verdict": verdict}, at=now))
-    return settled
+    detail = {"verdict": verdict, "asked": asked}
+    session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail=detail, at=now))
+    return True
