@@ -177,23 +177,26 @@ def record_all(session: Session, results: Sequence[Result], *, now: datetime) ->
     return {row.id for row in session.execute(RECORD_ALL, {**columns, "now": now})}
 
 
-# Every statement that waits for rows takes them by id, so that no two of them wait for each other in a circle.
+# Every statement that waits for rows takes them by id, so that no two of them wait for each other in a circle. What stands in
+# the locked rows is what counts; asking the table again by its state would walk the index of all that was ever claimed.
 RECORD_ALL = text("""
     WITH r AS (
         SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[]), CAST(:states AS text[]),
             CAST(:versions AS text[]), CAST(:receipts AS text[]), CAST(:reasons AS text[]), CAST(:dues AS timestamptz[]))
             AS r(id, fence, state, version, receipt, reasons, due_at)
     ), mine AS (
-        SELECT id FROM messages WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+        SELECT r.*, held.state AS was FROM r JOIN messages held ON held.id = r.id AND held.fence = r.fence
+        ORDER BY held.id FOR UPDATE OF held
     )
     UPDATE messages AS m SET
-        state = CASE WHEN r.state = 'planned' AND m.needs_approval THEN 'approved' ELSE r.state END, playbook_version = r.version, receipt = r.receipt, reasons = r.reasons::jsonb,
+        state = CASE WHEN mine.state = 'planned' AND m.needs_approval THEN 'approved' ELSE mine.state END,
+        playbook_version = mine.version, receipt = mine.receipt, reasons = mine.reasons::jsonb,
         lease_until = NULL, moved_at = :now,
-        due_at = COALESCE(r.due_at, m.due_at),
-        claimed_at = CASE WHEN r.state = 'planned' THEN NULL ELSE m.claimed_at END,
-        settled_at = CASE WHEN r.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
-    FROM r JOIN mine USING (id)
-    WHERE m.id = r.id AND m.fence = r.fence AND m.state = 'claimed'
+        due_at = COALESCE(mine.due_at, m.due_at),
+        claimed_at = CASE WHEN mine.state = 'planned' THEN NULL ELSE m.claimed_at END,
+        settled_at = CASE WHEN mine.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM mine
+    WHERE m.id = mine.id AND mine.was = 'claimed'
     RETURNING m.id
 """)
 
