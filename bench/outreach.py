@@ -2,7 +2,8 @@
 
 Planning is held against the bare COPY into a temporary table with an upsert of the same rows; sending against the bare
 `sendgrid` library, which posts the same letters in the same batches to the same server. Contenders take turns in one run,
-each in a process of its own; memory is the highest resident size of ours with 10,000 and with 100,000 messages.
+each in a process of its own; memory is the highest resident size of ours with 10,000 and with 100,000 messages. Beside the
+clock stands the processor time of contender and database, which says the same on a machine that has other work to do too.
 """
 
 import argparse
@@ -23,6 +24,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import psutil
 from rich.console import Console
 from rich.table import Table
 from sqlalchemy import select, text
@@ -47,11 +49,17 @@ SPAWN = multiprocessing.get_context("spawn")
 
 @dataclass(frozen=True)
 class Measured:
-    """One contender's seconds, the highest resident size of its process in MB, and what the provider received."""
+    """One contender's seconds, processor seconds (its own, its database's), and highest resident size in MB."""
 
     seconds: float
     peak_mb: float
-    received: int = 0
+    own_cpu: float
+    database_cpu: float
+
+    @property
+    def cpu(self) -> float:
+        """Processor seconds of both."""
+        return self.own_cpu + self.database_cpu
 
 
 def main() -> None:
@@ -63,12 +71,15 @@ def main() -> None:
     rounds = [_round(asked.flags) for _ in range(asked.rounds)]
     small = _sent(max(asked.flags // 10, 1))["ours"]
     medians = {name: statistics.median(each[name].seconds for each in rounds) for name in rounds[0]}
+    cpu = {name: statistics.median(each[name].cpu for each in rounds) for name in rounds[0]}
     peak = statistics.median(each["ours"].peak_mb for each in rounds)
     _show(asked.flags, rounds, medians)
     sys.stdout.write(json.dumps({
         "plan_x_copy_upsert": round(medians["copy with upsert"] / medians["plan"], 2),
         "send_x_bare": round(medians["bare sendgrid"] / medians["ours"], 2),
         "peak_mb_10k": round(small.peak_mb), "peak_mb_100k": round(peak),
+        "plan_x_copy_upsert_cpu": round(cpu["copy with upsert"] / cpu["plan"], 2),
+        "send_x_bare_cpu": round(cpu["bare sendgrid"] / cpu["ours"], 2),
     }) + "\n")  # fmt: skip
 
 
@@ -181,16 +192,25 @@ def _in_process(work: Callable[[Settings], float], settings: Settings) -> Measur
     process = SPAWN.Process(target=_measure, args=(work, str(settings.folder), theirs))
     process.start()
     theirs.close()
-    seconds, peak_mb = ours.recv()
+    measured = Measured(*ours.recv())
     process.join()
-    return Measured(seconds, peak_mb)
+    return measured
 
 
 def _measure(work: Callable[[Settings], float], config: str, answer: Connection) -> None:
     from core.settings import load_settings
 
+    database, own = _database_cpu(config), time.process_time()
     seconds = work(load_settings(config))
-    answer.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+    own, database = time.process_time() - own, _database_cpu(config) - database
+    answer.send((seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, own, database))
+
+
+def _database_cpu(config: str) -> float:
+    """Return the processor seconds that the house's PostgreSQL has used, backends that are gone included."""
+    postmaster = psutil.Process(int((Path(config).parent / "pg" / "data" / "postmaster.pid").read_text().splitlines()[0]))
+    used = [postmaster.cpu_times(), *(child.cpu_times() for child in postmaster.children())]
+    return sum(each.user + each.system for each in used) + used[0].children_user + used[0].children_system
 
 
 def _received(host: str) -> dict[str, int]:
@@ -200,10 +220,11 @@ def _received(host: str) -> dict[str, int]:
 
 
 def _show(flags: int, rounds: list[dict[str, Measured]], medians: dict[str, float]) -> None:
-    table = Table("contender", "seconds, each turn", "median s", "flags/s", "peak MB", title=f"{flags:,} flags, batches of {BATCH}")
+    table = Table("contender", "seconds, each turn", "median s", "flags/s", "CPU s: own", "database", "peak MB", title=f"{flags:,} flags, batches of {BATCH}")
     for name, median in medians.items():
         turns = [each[name] for each in rounds]
         table.add_row(name, ", ".join(f"{turn.seconds:.1f}" for turn in turns), f"{median:.1f}", f"{flags / median:,.0f}",
+                      *(f"{statistics.median(each):.2f}" for each in ([t.own_cpu for t in turns], [t.database_cpu for t in turns])),
                       f"{max(turn.peak_mb for turn in turns):.0f}")  # fmt: skip
     Console(width=120).print(table)
 

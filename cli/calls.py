@@ -36,8 +36,8 @@ def _list(settings: Settings) -> None:
         rows = open_calls(session)
     for row in rows:
         VOICE.say(f"{row.message_key}  {row.name or row.customer_id}, {row.phone or 'no telephone number'}, "
-                  f"{row.issue or f'asked for by {row.asked_by}'}, "
+                  f"{row.issue or f'asked for by {row.asked_by}'}, {'they asked for it, ' if row.asked else ''}"
                   f"since {row.listed_at:%Y-%m-%d %H:%M}\n\n    " + row.says.replace("\n", "\n    "))  # fmt: skip
     facts = [{"call": r.message_key, "customer_id": r.customer_id, "issue": r.issue, "asked_by": r.asked_by, "name": r.name, "phone": r.phone,
-              "language": r.language, "says": r.says, "listed_at": r.listed_at} for r in rows]  # fmt: skip
+              "language": r.language, "says": r.says, "listed_at": r.listed_at, "asked": r.asked} for r in rows]  # fmt: skip
     VOICE.result({"calls": facts}, [f"{len(facts)} calls are to be made." if facts else "Nobody is to be called."])

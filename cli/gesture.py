@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import select
 
 from cli.voice import VOICE, configured
 from core.clock import now
@@ -75,14 +74,13 @@ def _decide(settings: Settings, approved: int | None, declined: int | None, beca
 
 
 def _list(settings: Settings) -> None:
-    from ledger.gestures import Gesture
+    from ledger.gestures import undecided
     from outreach.gestures import put_right, spent
     from outreach.playbook import load_playbooks
 
     instant = now()
     with sessions(settings).begin() as session:
-        waiting = session.scalars(select(Gesture).where(Gesture.state == "waiting").order_by(Gesture.asked_at, Gesture.id)).all()
-        rows = [[getattr(each, name) for name in COLUMNS] for each in waiting]
+        rows = [[getattr(each, name) for name in COLUMNS] for each in undecided(session)]
         budgets = [
             [name, spent(session, name, instant.date().replace(day=1)), playbook.gesture.budget_cents_a_month,
              *vars(put_right(session, issue=name, since=instant - timedelta(days=30), until=instant)).values()]

@@ -13,6 +13,7 @@ def status() -> None:
     found, readings = figures(settings), table(settings)
     tell_figures(found)
     tell_readings(readings)
+    tell_waiting(found["waiting"])
     VOICE.result({"figures": found, "readings": readings}, next_step(found))
 
 
@@ -34,6 +35,22 @@ def tell_figures(found: dict) -> None:
     )  # fmt: skip
 
 
+def tell_waiting(waiting: dict) -> None:
+    """Print the gestures, messages and calls that wait for a person."""
+    if waiting["gestures"]:
+        VOICE.table(
+            "Gestures that wait for somebody's word",
+            ["gesture", "issue", "customer", "cents", "why", "asked by", "approved by"],
+            [[g["gesture"], g["issue"], g["customer_id"], g["cents"], str(g["why"]).replace("_", " "), g["asked_by"],
+              g["first_by"] or "-"] for g in waiting["gestures"]],
+        )  # fmt: skip
+    if waiting["messages"]:
+        VOICE.say(f"Messages that wait for somebody's word: {', '.join(map(str, waiting['messages']))}. "
+                  "`beforehand send --approve MESSAGE --by NAME` lets one go.")  # fmt: skip
+    if waiting["calls"]:
+        VOICE.say(f"{waiting['calls']} calls are to be made: `beforehand calls`.")
+
+
 def _judged(scores: dict) -> list[str]:
     """Return average precision, base rate and skill with its interval; a dash where nothing could be judged."""
     if scores.get("average_precision") is None:
@@ -48,4 +65,6 @@ def next_step(found: dict) -> list[str]:
         return ["Nothing has been pulled yet. `beforehand pull` fetches yesterday, `beforehand run` plays past days."]
     if found["cohorts_waiting"]:
         return [f"{found['cohorts_waiting']} cohorts wait for a person: `beforehand review`."]
+    if waiting := len(found["waiting"]["gestures"]):
+        return [f"{waiting} gestures wait for a person: `beforehand gesture --approve NUMBER --as NAME`, or `--decline`."]
     return [f"Known up to {found['last_closed']}. Nothing waits for a person."]

@@ -12,9 +12,12 @@ from feature_store import lake
 from feature_store.bookkeeping import dropped_of
 from feature_store.feature_set import in_use
 from ledger.assignments import Assignment
+from ledger.calls import Call
 from ledger.cohorts import Cohort
 from ledger.database import sessions
 from ledger.flags import Flag
+from ledger.gestures import undecided
+from ledger.messages import Message, State
 from ledger.models import Model
 from outreach.reconcile import COUNTS, PARTS, audit
 
@@ -38,6 +41,7 @@ def figures(settings: Settings) -> dict[str, Any]:
             "issues": _issues(session, settings, models),
             "cohorts": cohorts,
             "cohorts_waiting": len(cohorts),
+            "waiting": _waiting(session),
             "problem": _problem(session),
         }
 
@@ -131,6 +135,15 @@ def _cohorts(session: Session) -> list[dict[str, Any]]:
     waiting = select(Cohort).where(Cohort.state.in_(("waiting", "held")), ~Cohort.replay).order_by(Cohort.day, Cohort.issue)
     return [{"issue": cohort.issue, "day": cohort.day.isoformat(), "size": cohort.size, "state": cohort.state,
              "expected_precision": cohort.expected_precision} for cohort in session.scalars(waiting)]  # fmt: skip
+
+
+def _waiting(session: Session) -> dict[str, Any]:
+    """Return what else waits for a person's word: gestures, messages that need one of their own, and calls asked for."""
+    gestures = [{"gesture": each.id, "issue": each.issue, "customer_id": each.customer_id, "cents": each.cents, "why": each.why_waiting,
+                 "asked_by": each.asked_by, "first_by": each.first_by} for each in undecided(session)]  # fmt: skip
+    held = select(Message.id).where(Message.state == State.PLANNED, Message.needs_approval).order_by(Message.id)
+    calls = select(func.count()).select_from(Call).where(Call.verdict.is_(None))
+    return {"gestures": gestures, "messages": list(session.scalars(held)), "calls": session.scalar(calls) or 0}
 
 
 def _problem(session: Session) -> str | None:

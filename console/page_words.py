@@ -53,6 +53,8 @@ class PageWords(Strict):
     answer_do_it: str
     answer_call_me: str
     answer_call_me_at: str
+    answer_wrong: str
+    answer_wrong_granted: str
     answer_solved: str
     answer_not_mine: str
     answered_title: str

@@ -161,15 +161,15 @@ class Outreach(Strict):
     assignment_salt: str = "beforehand"
     frozen_months: int = Field(default=18, ge=1)
     global_holdout: float = Field(default=0.0, ge=0, le=0.5)
-    fresh_days: int = Field(default=4, ge=1)       # a score older than this never sends
+    fresh_days: int = Field(default=5, ge=1)       # a score older than this never sends; four closed days fit in (Easter)
     quiet_from: time = time(21)                    # local time
     quiet_until: time = time(8)
     lease_seconds: int = Field(default=300, ge=10)
     batch: int = Field(default=100, ge=1, le=1000)
     messages_per_unit_28d: int = Field(default=4, ge=1)
     messages_per_customer_28d: int = Field(default=4, ge=1)
-    write_on_weekends: bool = True                 # false: never on the weekend of the customer's country
-    write_on_holidays: bool = True                 # false: never on a public holiday there
+    write_on_weekends: bool = False                # false: never on the weekend of the customer's country; a playbook may differ
+    write_on_holidays: bool = False                # false: never on a public holiday there
     approvers: tuple[str, ...] = ()                # who may raise a mode, lift a brake, grant; empty: whoever gives a name
     needs_events: dict[str, Literal["vulnerable", "asked"]] = Field(default={})  # "source.kind" that says a person should call
     outbound_events: tuple[str, ...] = ()          # "source.kind": somebody else contacted a customer

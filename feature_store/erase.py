@@ -6,6 +6,7 @@ that named them. As-of vectors of past days change for this customer alone: that
 
 import io
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -18,8 +19,8 @@ from feature_store import tables
 from feature_store.lake import PARTITIONS
 
 
-def erase(settings: Settings, customer_id: str) -> dict[str, int]:
-    """Remove every row about a customer; return how many rows of the lake, vectors and quarantine are gone."""
+def erase(settings: Settings, customer_id: str, also: Sequence[str] = ()) -> dict[str, int]:
+    """Remove every row about a customer, who is known by other names `also` where a row came in broken; return how many rows of the lake, vectors and quarantine are gone."""
     for derived in ("lake/_roster", "vectors/kept"):  # made anew from what is left
         if (settings.root / derived).exists():
             settings.root.joinpath(derived).fs.rm(str(settings.root / derived), recursive=True)
@@ -27,7 +28,7 @@ def erase(settings: Settings, customer_id: str) -> dict[str, int]:
     sources = sorted(path.name for path in lake.iterdir() if not path.name.startswith("_")) if lake.exists() else []
     return {"lake": sum(_from_source(settings, source, customer_id) for source in sources),
             "vectors": sum(_from_file(path, pl.col("customer_id") == customer_id) for path in _files(settings, "vectors")),
-            "quarantine": sum(_from_file(path, _names(customer_id)) for path in _files(settings, "quarantine"))}  # fmt: skip
+            "quarantine": sum(_from_file(path, _names(customer_id, *also)) for path in _files(settings, "quarantine"))}  # fmt: skip
 
 
 def _from_source(settings: Settings, source: str, customer_id: str) -> int:
@@ -74,11 +75,12 @@ def _from_file(path: UPath, theirs: pl.Expr) -> int:
     return rows.height - left.height
 
 
-def _names(customer_id: str) -> pl.Expr:
-    """Return whether a quarantined row, kept as it came, has the customer's id as one of its values."""
+def _names(*names: str) -> pl.Expr:
+    """Return whether a quarantined row, kept as it came, has one of the customer's names as one of its values."""
+    theirs = {name.lower() for name in names}
 
     def mentions(original: str) -> bool:
         row: dict[str, Any] = json.loads(original)
-        return any(str(value) == customer_id for value in row.values())
+        return any(str(value).strip().lower() in theirs for value in row.values())
 
     return pl.col("original").map_elements(mentions, return_dtype=pl.Boolean)

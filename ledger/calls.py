@@ -1,14 +1,15 @@
 """Calls: what a person says by telephone, until they say how it went.
 
-A message of a playbook whose channel is the call list, by its key; or a call that a colleague asked for, with the customer
-and who asked.
+A message of a playbook whose channel is the call list, by its key; one that the customer asked for about a message; or a call
+that a colleague asked for, with the customer and who asked.
 """
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Row, select, text, update
+from sqlalchemy import Index, Row, false, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base, add_once
@@ -31,11 +32,19 @@ class Call(Base):
     settled_by: Mapped[str | None]
     customer_id: Mapped[str | None]              # of a call that a colleague asked for; else the message says who
     asked_by: Mapped[str | None]                 # that colleague
+    asked: Mapped[bool] = mapped_column(default=False, server_default=false())  # by the customer, about a message they have
 
 
 def list_calls(session: Session, rows: Sequence[dict[str, Any]]) -> int:
     """Put messages on the list, each once by its key; return how many are new."""
     return add_once(session, Call, rows, key=["message_key"])
+
+
+def ask_for_call(session: Session, key: str, *, says: str, now: datetime) -> None:
+    """Put a call on the list that the customer asked for about a message, once; one that was itself a call is made once more."""
+    new = insert(Call).values(message_key=key, says=says, listed_at=now, asked=True)
+    again = {"says": says, "listed_at": now, "asked": True, "verdict": None, "settled_at": None, "settled_by": None}
+    session.execute(new.on_conflict_do_update(index_elements=["message_key"], set_=again, where=~Call.asked))
 
 
 def listed(session: Session, keys: Sequence[str]) -> set[str]:
@@ -44,21 +53,24 @@ def listed(session: Session, keys: Sequence[str]) -> set[str]:
 
 
 def open_calls(session: Session, *, limit: int = 50) -> Sequence[Row[Any]]:
-    """Return the calls still to be made, the longest waiting first: message_key, customer_id, issue, asked_by, name, phone, ..."""
+    """Return the calls still to be made, those that customers asked for first, then the longest waiting.
+
+    Each has message_key, customer_id, issue, asked_by, name, phone, language, says, listed_at, asked.
+    """
     return session.execute(OPEN, {"limit": limit}).all()
 
 
-def settle_call(session: Session, key: str, *, verdict: str, by: str, now: datetime) -> bool:
-    """Write how a call went; False where it is not on the list or was settled already."""
+def settle_call(session: Session, key: str, *, verdict: str, by: str, now: datetime) -> bool | None:
+    """Write how a call went; return whether the customer had asked for it, None where it is not on the list or was settled already."""
     here = (Call.message_key == key, Call.verdict.is_(None))
-    done = update(Call).where(*here).values(verdict=verdict, settled_at=now, settled_by=by).returning(Call.message_key)
-    return session.scalar(done) is not None
+    done = update(Call).where(*here).values(verdict=verdict, settled_at=now, settled_by=by).returning(Call.asked)
+    return session.scalar(done)
 
 
 OPEN = text("""
     SELECT l.message_key, COALESCE(l.customer_id, m.customer_id) AS customer_id, m.issue, l.asked_by, c.name, c.phone, c.language,
-           l.says, l.listed_at
+           l.says, l.listed_at, l.asked
     FROM calls l LEFT JOIN messages m ON m.key = l.message_key
     LEFT JOIN customers c ON c.customer_id = COALESCE(l.customer_id, m.customer_id)
-    WHERE l.verdict IS NULL ORDER BY l.listed_at, l.message_key LIMIT :limit
+    WHERE l.verdict IS NULL ORDER BY l.asked DESC, l.listed_at, l.message_key LIMIT :limit
 """)

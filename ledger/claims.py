@@ -7,7 +7,7 @@ row. What was claimed and not begun goes back to be sent; what was begun and not
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import CursorResult, Index, insert, text, update
+from sqlalchemy import CursorResult, Index, func, insert, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
@@ -30,6 +30,28 @@ def open_claim(session: Session, *, now: datetime, lease: timedelta) -> int:
     """Write a new claim and return its number."""
     new = insert(Claim).values(claimed_at=now, lease_until=now + lease).returning(Claim.id)
     return session.scalars(new).one()
+
+
+def hold_gate(session: Session, lock: int) -> None:
+    """Let one sender at a time judge and claim, and have its transaction look each row up by its index.
+
+    While a day is sent, the planner's picture of what is due is old within seconds: it would read and sort all of it for each
+    batch. Nor need this commit be on disk before it is built upon: what `begin` commits, before any call, puts it there as well.
+    """
+    session.execute(BY_INDEX, {"sync": "off"})
+    session.execute(select(func.pg_advisory_xact_lock(lock)))
+
+
+def look_up_by_index(session: Session) -> None:
+    """Have this transaction look each row up by its index, however many the planner thinks there are."""
+    session.execute(BY_INDEX, {"sync": "on"})
+
+
+# Merge joins stay: between two short lists that are in memory already they are the cheap ones.
+BY_INDEX = text("""
+    SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+           set_config('enable_hashjoin', 'off', true), set_config('synchronous_commit', :sync, true)
+""")
 
 
 def begin(session: Session, claim_id: int, *, now: datetime) -> bool:

@@ -3,10 +3,11 @@
 waiting -> granted | declined; what lies within authority is granted at once.
 """
 
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
-from sqlalchemy import ForeignKey
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import ForeignKey, select
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
 
@@ -33,3 +34,15 @@ class Gesture(Base):
     second_by: Mapped[str | None]
     settled_at: Mapped[datetime | None]
     action_key: Mapped[str | None]          # the action that carries it out; its receipt says when it was put right
+
+
+def undecided(session: Session) -> Sequence[Gesture]:
+    """Return the gestures that wait for somebody's word, the longest waiting first."""
+    return session.scalars(select(Gesture).where(Gesture.state == "waiting").order_by(Gesture.asked_at, Gesture.id)).all()
+
+
+def flags_undecided(session: Session, flag_ids: Collection[int]) -> set[int]:
+    """Return those of some flags about which a gesture waits."""
+    if not flag_ids:
+        return set()
+    return set(session.scalars(select(Gesture.flag_id).where(Gesture.state == "waiting", Gesture.flag_id.in_(flag_ids))))

@@ -28,6 +28,7 @@ from sqlalchemy import (
     Row,
     UniqueConstraint,
     Update,
+    case,
     false,
     or_,
     text,
@@ -98,6 +99,10 @@ class Message(Base):
     needs_approval: Mapped[bool] = mapped_column(default=False, server_default=false())
     claim_id: Mapped[int | None]                         # the claim that holds it, or held it last (ledger.claims)
     moved_at: Mapped[datetime | None]                    # when it took its last arrow, by the mover's clock
+
+
+# What a message is again that was claimed and certainly not taken: a person's word on it was given and stands.
+AGAIN = case((Message.needs_approval, State.APPROVED), else_=State.PLANNED)
 
 
 def approve(session: Session, message_ids: Sequence[int], *, now: datetime) -> int:
@@ -173,23 +178,26 @@ def record_all(session: Session, results: Sequence[Result], *, now: datetime) ->
     return {row.id for row in session.execute(RECORD_ALL, {**columns, "now": now})}
 
 
-# Every statement that waits for rows takes them by id, so that no two of them wait for each other in a circle.
+# Every statement that waits for rows takes them by id, so that no two of them wait for each other in a circle. What stands in
+# the locked rows is what counts; asking the table again by its state would walk the index of all that was ever claimed.
 RECORD_ALL = text("""
     WITH r AS (
         SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:fences AS int[]), CAST(:states AS text[]),
             CAST(:versions AS text[]), CAST(:receipts AS text[]), CAST(:reasons AS text[]), CAST(:dues AS timestamptz[]))
             AS r(id, fence, state, version, receipt, reasons, due_at)
     ), mine AS (
-        SELECT id FROM messages WHERE id = ANY(CAST(:ids AS bigint[])) ORDER BY id FOR UPDATE
+        SELECT r.*, held.state AS was FROM r JOIN messages held ON held.id = r.id AND held.fence = r.fence
+        ORDER BY held.id FOR UPDATE OF held
     )
     UPDATE messages AS m SET
-        state = r.state, playbook_version = r.version, receipt = r.receipt, reasons = r.reasons::jsonb,
+        state = CASE WHEN mine.state = 'planned' AND m.needs_approval THEN 'approved' ELSE mine.state END,
+        playbook_version = mine.version, receipt = mine.receipt, reasons = mine.reasons::jsonb,
         lease_until = NULL, moved_at = :now,
-        due_at = COALESCE(r.due_at, m.due_at),
-        claimed_at = CASE WHEN r.state = 'planned' THEN NULL ELSE m.claimed_at END,
-        settled_at = CASE WHEN r.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
-    FROM r JOIN mine USING (id)
-    WHERE m.id = r.id AND m.fence = r.fence AND m.state = 'claimed'
+        due_at = COALESCE(mine.due_at, m.due_at),
+        claimed_at = CASE WHEN mine.state = 'planned' THEN NULL ELSE m.claimed_at END,
+        settled_at = CASE WHEN mine.state = 'planned' THEN NULL ELSE CAST(:now AS timestamptz) END
+    FROM mine
+    WHERE m.id = mine.id AND mine.was = 'claimed'
     RETURNING m.id
 """)
 
@@ -209,8 +217,7 @@ EXPIRE = text("""
 def defer(session: Session, message_id: int, fence: int, *, due_at: datetime, now: datetime | None = None) -> bool:
     """Give a claimed message back, to be due later; it moves and is never copied. Only before the provider was called."""
     here = (Message.id == message_id, Message.fence == fence, Message.state == State.CLAIMED)
-    values = {"state": State.PLANNED, "due_at": due_at, "claimed_at": None, "lease_until": None,
-              "moved_at": now or due_at}
+    values = {"state": AGAIN, "due_at": due_at, "claimed_at": None, "lease_until": None, "moved_at": now or due_at}
     return _moved(session, update(Message).where(*here).values(**values)) == 1
 
 
@@ -224,7 +231,7 @@ def settle(session: Session, message_id: int, *, state: State, now: datetime, re
 def give_back(session: Session, message_ids: Sequence[int], *, now: datetime | None = None) -> int:
     """Plan again what the channel proved it never got, and would take only once by its key; return how many moved."""
     here = (Message.id.in_(message_ids), Message.state == State.UNCERTAIN)
-    values: dict[str, Any] = {"state": State.PLANNED, "claimed_at": None, "lease_until": None, "settled_at": None,
+    values: dict[str, Any] = {"state": AGAIN, "claimed_at": None, "lease_until": None, "settled_at": None,
                               "reasons": [], "moved_at": now}  # fmt: skip
     return _moved(session, update(Message).where(*here).values(**values))
 

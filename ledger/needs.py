@@ -16,7 +16,7 @@ class Need(Base):
     customer_id: Mapped[str] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(primary_key=True)     # vulnerable | asked
     since: Mapped[datetime]
-    source: Mapped[str]                                     # "contacts.vulnerable", "reply", a person's name
+    source: Mapped[str]                                     # "contacts.vulnerable", "answer", a person's name
 
 
 def note_need(session: Session, customer_id: str, kind: str, *, source: str, now: datetime) -> None:

@@ -38,6 +38,7 @@ TUNING = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",
+    "log_error_verbosity": "terse",     # no DETAIL: it quotes the values of a key, which may be somebody's address
     "jit": "off",                       # our statements are short: compiling them costs more than it saves
 }
 

@@ -1,6 +1,7 @@
 """Act: expire leases, claim, commit, look once more, call the hook, record. At most once, every doubt visible.
 
-An action whose call may have been carried out is `uncertain`; no machine does it again, a person settles it.
+An action whose call may have been carried out is `uncertain`; no machine does it again, a person settles it. Once all is
+done, a surprise may follow what was put right, and is carried out like everything else.
 """
 
 from collections import Counter
@@ -27,6 +28,8 @@ from ledger.brakes import open_brakes
 from ledger.database import sessions
 from outreach.hook import Answer, Fate, Order, hook
 from outreach.kill_switch import is_paused
+from outreach.playbook import load_playbooks
+from outreach.surprises import surprise_those_put_right
 
 LATER = timedelta(minutes=15)
 BATCH = 50
@@ -44,14 +47,10 @@ def act_due(*, now: datetime | None = None, settings: Settings | None = None, pl
     opened = sessions(settings)
     with opened.begin() as session:
         counts["expired"] = expire_actions(session, now=now or clock.now())
-    while True:
-        instant = now or clock.now()
-        lease = timedelta(seconds=settings.outreach.lease_seconds)
-        with opened.begin() as session:
-            claimed = [] if is_paused(session, settings) else claim_actions(session, now=instant, lease=lease, limit=BATCH)
-        if not claimed:
-            break
-        counts.update(_carry_out(settings, claimed, now=instant, played=played))
+    counts.update(_act_all(settings, now, played=played))
+    if surprised := _surprise(settings, now or clock.now()):
+        counts["surprised"] = surprised
+        counts.update(_act_all(settings, now, played=played))
     return {name: number for name, number in counts.items() if number}
 
 
@@ -62,6 +61,26 @@ def settle(settings: Settings, action_id: int, *, as_done: bool, by: str, now: d
         if not settle_action(session, action_id, state=state, now=now, receipt=f"settled by {by}"):
             raise LedgerError(f"action {action_id}: is not uncertain, so there is nothing to settle. `beforehand act` lists the doubts.")
         session.add(Act(actor=by, act="settle", subject=f"action {action_id}", detail={"state": str(state)}, at=now))
+
+
+def _act_all(settings: Settings, now: datetime | None, *, played: bool) -> Counter[str]:
+    """Claim batch after batch until nothing is due, and carry each out."""
+    lease, counts = timedelta(seconds=settings.outreach.lease_seconds), Counter[str]()
+    while True:
+        instant = now or clock.now()
+        with sessions(settings).begin() as session:
+            claimed = [] if is_paused(session, settings) else claim_actions(session, now=instant, lease=lease, limit=BATCH)
+        if not claimed:
+            return counts
+        counts.update(_carry_out(settings, claimed, now=instant, played=played))
+
+
+def _surprise(settings: Settings, now: datetime) -> int:
+    """Let something small follow what has just been put right."""
+    with sessions(settings).begin() as session:
+        if is_paused(session, settings):
+            return 0
+        return surprise_those_put_right(session, load_playbooks(settings), settings=settings, now=now)
 
 
 def _carry_out(settings: Settings, claimed: Sequence[Action], *, now: datetime, played: bool) -> Counter[str]:

@@ -1,6 +1,7 @@
 """Calls a person made: how it went moves the message, as a provider's event would.
 
-A call that a colleague asked for moves no message; one that reached the customer is a contact, which a held-out arm must know.
+A call that the customer asked for is about a message that went another way: how it went says nothing of that one. A call that
+a colleague asked for moves no message; one that reached the customer is a contact, which a held-out arm must know.
 """
 
 from datetime import datetime
@@ -30,15 +31,17 @@ def settle(session: Session, key: str, *, verdict: str, by: str, now: datetime) 
         raise ConfigError(unknown_name(f"calls --settle {key}", "verdict", verdict, VERDICTS))
     if not by.strip():
         raise ConfigError(f"calls --settle {key}: --by: who made the call is missing, got {by!r}. Add --by NAME.")
-    settled = settle_call(session, key, verdict=verdict, by=by, now=now)
-    if settled:
-        call = session.get_one(Call, key)
-        if call.customer_id is not None:
-            _settle_asked_for(session, call.customer_id, verdict, by, now)
-        else:
-            hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
-        session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail={"verdict": verdict}, at=now))
-    return settled
+    asked = settle_call(session, key, verdict=verdict, by=by, now=now)
+    if asked is None:
+        return False
+    call = session.get_one(Call, key)
+    if call.customer_id is not None:
+        _settle_asked_for(session, call.customer_id, verdict, by, now)
+    elif not asked or VERDICTS[verdict] is Kind.OPTED_OUT:
+        hear_told(session, [Event(PROVIDER, f"{key} {verdict}", VERDICTS[verdict], key, now)], now=now)
+    detail = {"verdict": verdict, "asked": asked}
+    session.add(Act(actor=by, act="settle_call", subject=f"message {key}", detail=detail, at=now))
+    return True
 
 
 def _settle_asked_for(session: Session, customer_id: str, verdict: str, by: str, now: datetime) -> None:

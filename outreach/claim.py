@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, func, select, text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session, sessionmaker
 
 from core.settings import Settings
-from ledger.claims import open_claim
+from ledger.claims import hold_gate, open_claim
 from ledger.messages import Result, State, claim_due, record_all
 from outreach.compose import Composer, Recipient
 from outreach.gate import MAY_BE_SENT, WAITS, Candidate, Facts, gather, refusals, when
@@ -51,13 +51,14 @@ class Claimer:
     def __post_init__(self) -> None:
         """Keep each skeleton once rendered."""
         self.composer = Composer(self.settings)
+        self.spoken: dict[tuple[str, str, bool], Playbook] = {}
 
     def claim(self, now: datetime) -> Batch | None:
         """Return the next batch, or None where nothing is due or everything is stopped."""
         try:
             with self.open.begin() as session:
-                # One sender at a time judges, and what it claims is committed before the next one looks.
-                session.execute(select(func.pg_advisory_xact_lock(GATE_LOCK)))
+                # What one sender claims is committed before the next one looks.
+                hold_gate(session, GATE_LOCK)
                 batch = Batch(open_claim(session, now=now, lease=self.lease))
                 claimed = claim_due(session, now=now, lease=self.lease, limit=self.size, claim_id=batch.claim_id)
                 if not claimed:
@@ -88,8 +89,10 @@ class Claimer:
 
     def _letter(self, message: Row[Any], row: Row[Any], facts: Facts, now: datetime) -> Letter:
         done = facts.fixes.get(message.flag_id) == "done"
-        spoken = self.playbooks[message.issue].spoken(message.kind, done=done)
-        return self.composer.letter(spoken, Recipient(message.key, row.address, row.name, row.language, message.day), now=now)
+        said = (message.issue, message.kind, done)
+        if said not in self.spoken:
+            self.spoken[said] = self.playbooks[message.issue].spoken(message.kind, done=done)
+        return self.composer.letter(self.spoken[said], Recipient(message.key, row.address, row.name, row.language, message.day), now=now)
 
     def _refusal(self, message: Row[Any], candidate: Candidate, facts: Facts) -> Result | None:
         """Return why a claimed message does not go out now, or None where it does."""

@@ -15,6 +15,8 @@ from outreach.playbook import Playbook
 from outreach.skeleton import write_skeleton
 
 NAME_AT_MOST = 40
+A_NAME = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+NO_NAME = re.compile(r"[%\[\]<>@/:]|www\.")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Composer:
 
     settings: Settings
     _skeletons: dict[tuple[str, str, bool], Skeleton] = field(default_factory=dict)
+    _forms: dict[tuple[str, str, str | None, bool], tuple[Skeleton, str]] = field(default_factory=dict)
 
     @cached_property
     def links(self) -> Links:
@@ -42,14 +45,23 @@ class Composer:
 
     def letter(self, playbook: Playbook, to: Recipient, *, now: datetime) -> Letter:
         """Return the letter for one recipient, in their language or else the company's."""
-        called = first_name(to.name)
-        skeleton = self.skeleton(playbook, to.language, named=called is not None)
-        asks = "survey" if playbook.kind == "survey" else "answer"
-        urls = {f"{purpose}_url": self.links.url(purpose, to.key, now) for purpose in ("stop", "why", asks)}
-        values = {"check_code": check_code(self.settings, to.key)} | urls | ({"first_name": called} if called is not None else {})
+        name = _clean(to.name)
+        called = _called(name)
+        skeleton, asks = self._form(playbook, to.language, named=called is not None)
+        stop = self.links.url("stop", to.key, now)
+        values = {"check_code": check_code(self.settings, to.key), "stop_url": stop, "why_url": self.links.url("why", to.key, now),
+                  f"{asks}_url": self.links.url(asks, to.key, now)}  # fmt: skip
+        if called is not None:
+            values["first_name"] = called
         aside = self.settings.outreach.redirect_all_to
-        return Letter(to.key, aside or to.address, None if aside else _clean(to.name), to.day.isoformat(), skeleton,
-                      values, values["stop_url"], now)  # fmt: skip
+        return Letter(to.key, aside or to.address, None if aside else name, to.day.isoformat(), skeleton, values, stop, now)
+
+    def _form(self, playbook: Playbook, language: str | None, *, named: bool) -> tuple[Skeleton, str]:
+        """Return the skeleton of a letter, and the purpose of the link by which it asks; found once for each way of writing."""
+        slot = (playbook.issue, playbook.version, language, named)
+        if slot not in self._forms:
+            self._forms[slot] = self.skeleton(playbook, language, named=named), "survey" if playbook.kind == "survey" else "answer"
+        return self._forms[slot]
 
     def skeleton(self, playbook: Playbook, language: str | None, *, named: bool) -> Skeleton:
         """Return what the letters of one playbook version, language and branch share."""
@@ -68,9 +80,12 @@ def language_of(playbook: Playbook, language: str | None, settings: Settings) ->
 
 def first_name(name: str | None) -> str | None:
     """Return what to call a customer by, or None: a name that holds a link or a number is not greeted."""
-    clean = _clean(name)
-    called = next((part for part in (clean or "").split() if not part.endswith(".")), None)
-    return called if called and len(called) <= NAME_AT_MOST and re.fullmatch(r"[^\W\d_]+(?:['’-][^\W\d_]+)*", called) else None
+    return _called(_clean(name))
+
+
+def _called(clean: str | None) -> str | None:
+    called = next((part for part in clean.split() if part[-1] != "."), None) if clean else None
+    return called if called and len(called) <= NAME_AT_MOST and A_NAME.fullmatch(called) else None
 
 
 def _clean(name: str | None) -> str | None:
@@ -79,4 +94,4 @@ def _clean(name: str | None) -> str | None:
     if not line.isprintable():
         line = "".join(c if unicodedata.category(c)[0] != "C" else " " for c in line)
     line = " ".join(line.split())
-    return None if not line or len(line) > 2 * NAME_AT_MOST or re.search(r"[%\[\]<>@/:]|www\.", line) else line
+    return None if not line or len(line) > 2 * NAME_AT_MOST or NO_NAME.search(line) else line

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 
 from core.errors import DeliveryError
 from core.settings import Settings
-from ledger.claims import begin
+from ledger.claims import begin, look_up_by_index
 from ledger.messages import SENT, Message, Result, State, record_all
 from outreach.channel import Receipt, Status, channel
 from outreach.claim import Batch
@@ -59,6 +59,7 @@ class Deliverer:
     def _call(self, name: str, letters: list[Letter], batch: Batch, done: Delivered, now: datetime) -> None:
         receipts = channel(name).send(letters, settings=self.settings, now=now)
         with self.open.begin() as session:
+            look_up_by_index(session)
             done.counts += self._record(session, [self._result(each, batch.messages[each.key], now) for each in receipts], now)
         done.told_to_wait |= any(receipt.status == Status.DEFERRED for receipt in receipts)
         broken = [receipt for receipt in receipts if receipt.broken]

@@ -24,6 +24,7 @@ class Frame:
     one_click: str
     do_it: str
     call_me: str
+    wrong: str
     solved: str
     not_mine: str
     survey: str
@@ -46,6 +47,7 @@ FRAMES = {
         one_click="One click is enough",
         do_it="Please do it for me",
         call_me="Please call me",
+        wrong="This was wrong",
         solved="It is solved already",
         not_mine="This is not my problem",
         survey="How was it for you?",
@@ -67,6 +69,7 @@ FRAMES = {
         one_click="Ein Klick genügt",
         do_it="Bitte erledigen Sie das für mich",
         call_me="Bitte rufen Sie mich an",
+        wrong="Das war falsch",
         solved="Es ist schon gelöst",
         not_mine="Das betrifft mich nicht",
         survey="Wie war das für Sie?",
@@ -89,6 +92,7 @@ FRAMES = {
         one_click="Un clic suffit",
         do_it="Faites-le pour moi",
         call_me="Appelez-moi",
+        wrong="C’était une erreur",
         solved="C’est déjà réglé",
         not_mine="Cela ne me concerne pas",
         survey="Comment cela s’est-il passé ?",
@@ -110,6 +114,7 @@ FRAMES = {
         one_click="Basta un clic",
         do_it="Háganlo por mí",
         call_me="Llámenme",
+        wrong="Esto estuvo mal",
         solved="Ya está resuelto",
         not_mine="Esto no me afecta",
         survey="¿Qué le ha parecido?",
@@ -130,6 +135,7 @@ FRAMES = {
         one_click="Basta un clic",
         do_it="Fatelo voi per me",
         call_me="Chiamatemi",
+        wrong="C’è stato un errore",
         solved="È già risolto",
         not_mine="Non mi riguarda",
         survey="Come è andata?",
@@ -150,6 +156,7 @@ FRAMES = {
         one_click="Eén klik is genoeg",
         do_it="Doe het voor mij",
         call_me="Bel mij",
+        wrong="Dit klopte niet",
         solved="Het is al opgelost",
         not_mine="Dit gaat niet over mij",
         survey="Hoe was het voor u?",

@@ -1,7 +1,8 @@
-"""Gestures: amends within a colleague's authority, believed by default, within a month's budget; now and then a surprise.
+"""Gestures: amends within a colleague's authority, believed by default, within a month's budget.
 
-What a customer says went wrong is taken as said. Up to the playbook's authority nobody is asked; above it another person
-approves, above the line of four eyes two others do. A gesture is carried out by an action with its own receipt.
+What a customer says went wrong is taken as said. Up to the playbook's authority and within the month's budget nobody is
+asked; beyond, two people stand for it: who asked and another, or two others where none of us asked or it lies above the line
+of four eyes. A gesture is carried out by an action with its own receipt; surprises are in `outreach.surprises`.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ from ledger.actions import Action, ActionState
 from ledger.acts import Act
 from ledger.base import add_once
 from ledger.gestures import Gesture
-from outreach.holdout import draw
+from ledger.messages import Message
+from ledger.messages import approve as let_go
 from outreach.modes import check_approver
 from outreach.playbook import Playbook
 from outreach.playbook_parts import Amends
@@ -60,10 +62,9 @@ def give(session: Session, playbook: Playbook, claim: Claim, *, settings: Settin
 
     Raise ConfigError where the playbook has no [gesture].
     """
-    amends = _amends(playbook, settings)
+    amends = amends_of(playbook, settings)
     cents = claim.cents or amends.cents
-    month = now.date().replace(day=1)
-    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"gestures {playbook.issue} {month}"))))
+    month = hold_budget(session, playbook.issue, now)
     row = {
         "key": _key(playbook.issue, claim, month, settings), "flag_id": claim.flag_id, "issue": playbook.issue,
         "customer_id": claim.customer_id, "kind": claim.kind, "because": claim.because, "cents": cents, "month": month,
@@ -77,52 +78,40 @@ def give(session: Session, playbook: Playbook, claim: Claim, *, settings: Settin
     return gesture
 
 
+def hold_budget(session: Session, issue: str, now: datetime) -> date:
+    """Have nobody else give from an issue's budget of this month until the transaction ends; return the month's first day."""
+    month = now.date().replace(day=1)
+    session.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"gestures {issue} {month}"))))
+    return month
+
+
 def approve(session: Session, gesture_id: int, playbook: Playbook, *, by: str, settings: Settings, now: datetime) -> Gesture:
-    """Approve a gesture that waits; above the line of four eyes it needs a second, other person.
+    """Approve a gesture that waits; it is granted once two people stand for it, and then its flag's messages may go.
 
     Raise LedgerError where it does not wait, or `by` may not: nobody approves what they asked for, or twice.
     """
     gesture = _waiting(session, gesture_id, by, settings)
-    amends = _amends(playbook, settings)
+    amends = amends_of(playbook, settings)
     session.add(Act(actor=by, act="approve", subject=f"gesture {gesture.id}", detail={"cents": gesture.cents}, at=now))
     if gesture.first_by is None:
         gesture.first_by = by
     else:
         gesture.second_by = by
-    if gesture.cents <= amends.four_eyes_above_cents or gesture.second_by is not None:
+    if gesture.second_by is not None or not _two_others(gesture, amends):
         _grant(session, gesture, playbook, now=now)
+        _let_go(session, gesture, now)
     session.flush()
     return gesture
 
 
 def decline(session: Session, gesture_id: int, *, by: str, why: str, settings: Settings, now: datetime) -> Gesture:
-    """Say no to a gesture that waits, and why."""
+    """Say no to a gesture that waits, and why; its flag's messages need not wait for it any more."""
     gesture = _waiting(session, gesture_id, by, settings)
     gesture.state, gesture.settled_at = "declined", now
+    _let_go(session, gesture, now)
     session.add(Act(actor=by, act="decline", subject=f"gesture {gesture.id}", detail={"why": why}, at=now))
     session.flush()
     return gesture
-
-
-def surprise(session: Session, playbook: Playbook, *, day: date, settings: Settings, now: datetime) -> int:
-    """Give a small surprise to a few of the units drawn on `day`, both arms alike, as far as the budget reaches.
-
-    Who it is depends on the salt and the unit alone; return how many were granted.
-    """
-    amends = _amends(playbook, settings)
-    if amends.surprise is None:
-        return 0
-    salt, share = settings.outreach.assignment_salt, amends.surprise.share
-    drawn = session.execute(DRAWN, {"issue": playbook.issue, "day": day})
-    chosen = [row for row in drawn if draw(salt, f"surprise {playbook.issue} {day}", 0, row.unit_id) < share]
-    granted = 0
-    for row in chosen:
-        month = now.date().replace(day=1)
-        if spent(session, playbook.issue, month) + amends.surprise.cents > amends.budget_cents_a_month:
-            break
-        claim = Claim(row.customer_id, f"surprise of {day}", "beforehand", SURPRISE, row.flag_id, amends.surprise.cents)
-        granted += give(session, playbook, claim, settings=settings, now=now).settled_at == now
-    return granted
 
 
 def spent(session: Session, issue: str, month: date) -> int:
@@ -137,7 +126,8 @@ def put_right(session: Session, *, issue: str, since: datetime, until: datetime)
     return PutRight(row.told, row.done, row.within_a_day)
 
 
-def _amends(playbook: Playbook, settings: Settings) -> Amends:
+def amends_of(playbook: Playbook, settings: Settings) -> Amends:
+    """Return what may be given under a playbook. Raise ConfigError where nothing may."""
     if playbook.gesture is None:
         path = settings.folder / "playbooks" / f"{playbook.issue}.toml"
         raise ConfigError(f"{path}: gesture: nothing may be given away, got no [gesture]. Add what, hook, cents, authority_cents, "
@@ -151,6 +141,19 @@ def _why_waiting(session: Session, issue: str, amends: Amends, cents: int, month
     if cents > amends.authority_cents:
         return "over_authority"
     return "over_budget" if spent(session, issue, month) + cents > amends.budget_cents_a_month else None
+
+
+def _two_others(gesture: Gesture, amends: Amends) -> bool:
+    """Whether two others must approve: it lies above the line, or a customer asked and so none of us stands for it yet."""
+    return gesture.cents > amends.four_eyes_above_cents or gesture.asked_by == gesture.customer_id
+
+
+def _let_go(session: Session, gesture: Gesture, now: datetime) -> None:
+    """Let the messages go that waited for the word on this gesture."""
+    if gesture.flag_id is not None:
+        session.flush()
+        held = session.scalars(select(Message.id).where(Message.flag_id == gesture.flag_id, Message.needs_approval)).all()
+        let_go(session, held, now=now)
 
 
 def _grant(session: Session, gesture: Gesture, playbook: Playbook, *, now: datetime) -> None:
@@ -186,12 +189,6 @@ def _key(issue: str, claim: Claim, month: date, settings: Settings) -> str:
     named = f"{settings.outreach.assignment_salt}\x1f{GESTURE}\x1f{issue}\x1f{claim.customer_id}\x1f{claim.kind}\x1f{about}"
     return hashlib.sha256(named.encode()).hexdigest()[:32]
 
-
-# A unit once; the customer through whom it was drawn is the one who is surprised.
-DRAWN = text("""
-    SELECT unit_id, customer_id, flag_id FROM assignments
-    WHERE scope = :issue AND assigned_on = :day ORDER BY unit_id, epoch
-""")
 
 PUT_RIGHT = text("""
     SELECT count(*) AS told, count(a.settled_at) FILTER (WHERE a.state = 'done') AS done,

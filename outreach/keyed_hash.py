@@ -4,7 +4,6 @@ The key is BEFOREHAND_SECRET; without it one is made once below the storage root
 """
 
 import base64
-import hashlib
 import hmac
 import os
 import secrets
@@ -17,7 +16,7 @@ from core.settings import Settings
 SECRET_ENV = "BEFOREHAND_SECRET"
 FILE = "secret.key"
 BASE32, ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-CROCKFORD, BACK = str.maketrans(BASE32, ALPHABET), str.maketrans(ALPHABET, BASE32)
+BACK = str.maketrans(ALPHABET, BASE32)
 PREFIX, HALF, ROUNDS = 10, 1 << 20, 4  # hexadecimal digits of a key that its code holds, half of their bits, rounds
 
 
@@ -37,10 +36,11 @@ def check_code(settings: Settings, key: str) -> str:
     It is the key's first 40 bits under a keyed permutation (a Feistel network of four rounds, Luby and Rackoff 1988), so
     whoever holds the secret finds the message by its code at once, and nobody else can make a code up.
     """
+    secret = _secret_of(settings)
     left, right = divmod(int(key[:PREFIX], 16), HALF)
     for n in range(ROUNDS):
-        left, right = right, left ^ _round(settings, n, right)
-    code = base64.b32encode((left * HALF + right).to_bytes(5, "big")).decode().translate(CROCKFORD)
+        left, right = right, left ^ _round(secret, n, right)
+    code = "".join([ALPHABET[half >> shift & 31] for half in (left, right) for shift in (15, 10, 5, 0)])
     return f"{code[:4]}-{code[4:]}"
 
 
@@ -52,19 +52,23 @@ def key_prefix(settings: Settings, code: str) -> str | None:
         return None
     if len(code) != 8:
         return None
+    secret = _secret_of(settings)
     left, right = divmod(number, HALF)
     for n in reversed(range(ROUNDS)):
-        left, right = right ^ _round(settings, n, left), left
+        left, right = right ^ _round(secret, n, left), left
     return f"{left * HALF + right:0{PREFIX}x}"
 
 
-def _round(settings: Settings, n: int, half: int) -> int:
-    return int.from_bytes(_digest(settings, "check code", f"{n} {half}")[:4], "big") % HALF
+def _round(secret: bytes, n: int, half: int) -> int:
+    return int.from_bytes(hmac.digest(secret, b"check code\x1f%d %d" % (n, half), "sha256")[:4], "big") % HALF
 
 
 def _digest(settings: Settings, purpose: str, text: str) -> bytes:
-    secret = _secret(os.environ.get(SECRET_ENV), settings.storage.root)
-    return hmac.digest(secret, f"{purpose}\x1f{text}".encode(), hashlib.sha256)
+    return hmac.digest(_secret_of(settings), f"{purpose}\x1f{text}".encode(), "sha256")
+
+
+def _secret_of(settings: Settings) -> bytes:
+    return _secret(os.environ.get(SECRET_ENV), settings.storage.root)
 
 
 @lru_cache(maxsize=8)

@@ -3,7 +3,7 @@
 update    so many days after the notice, while the trouble is not over
 fixed     once the action's receipt came after the notice, or the trouble was over, so many days later
 survey    so many days after the trouble was over
-Held-out customers were told nothing, so nothing follows.
+Held-out customers were told nothing, so nothing follows. While a gesture about the flag waits for somebody's word, so do they.
 """
 
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from core.settings import Settings
 from ledger.bulk import copy_once
+from ledger.gestures import flags_undecided
 from ledger.messages import SENT, Message, State
 from outreach.gate import WOULD_BE_SENT, Candidate, gather, refusals, when
 from outreach.playbook import LATER, Playbook
@@ -31,6 +32,7 @@ def plan_later(session: Session, playbooks: Mapping[str, Playbook], *, settings:
         return 0
     candidates = _candidates(session, kinds, now)
     facts = gather(session, candidates, playbooks, settings=settings, now=now, counting=WOULD_BE_SENT)
+    undecided = flags_undecided(session, [c.flag_id for c in candidates])
     rows = []
     for c in candidates:
         reasons = refusals(c, facts)
@@ -41,8 +43,8 @@ def plan_later(session: Session, playbooks: Mapping[str, Playbook], *, settings:
         state = State.SUPPRESSED if reasons else State.PLANNED
         key = message_key(settings, issue=c.issue, customer_id=c.customer_id, day=c.day, kind=c.kind)
         rows.append((key, c.flag_id, c.kind, c.issue, playbooks[c.issue].version, c.customer_id, c.unit_id, c.channel, c.day,
-                     str(state), reasons, now, due_at, 0))  # fmt: skip
-    return copy_once(session, Message, COLUMNS, rows, key=("flag_id", "kind")) if rows else 0
+                     str(state), reasons, now, due_at, 0, c.flag_id in undecided))  # fmt: skip
+    return copy_once(session, Message, (*COLUMNS, "needs_approval"), rows, key=("flag_id", "kind")) if rows else 0
 
 
 def _candidates(session: Session, kinds: list[tuple[str, str, int]], now: datetime) -> list[Candidate]:

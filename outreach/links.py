@@ -7,7 +7,8 @@ import hmac
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from itsdangerous import BadSignature, HMACAlgorithm, TimestampSigner
+from itsdangerous import BadSignature, TimestampSigner
+from itsdangerous.encoding import base64_encode, int_to_bytes
 
 from core.settings import Settings
 from outreach.keyed_hash import keyed_hash
@@ -22,13 +23,6 @@ LASTS = {
 }
 
 
-class _OneShot(HMACAlgorithm):
-    """The library's HMAC-SHA256, computed in one call: every letter has three signatures."""
-
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return hmac.digest(key, value, "sha256")
-
-
 class _Signer(TimestampSigner):
     """The library's signer, told what time it is."""
 
@@ -39,19 +33,21 @@ class _Signer(TimestampSigner):
 
 
 class Links:
-    """Makes and reads the links of one installation."""
+    """Makes and reads the links of one installation. Every letter has three: they are signed here, and read by the library."""
 
     def __init__(self, settings: Settings) -> None:
         """Derive a key for each purpose."""
         self.base = settings.company.website.rstrip("/") + PAGES
-        self._signers = {purpose: _Signer(keyed_hash(settings, f"link {purpose}", ""), key_derivation="none", algorithm=_OneShot(sha256))
-                         for purpose in LASTS}  # fmt: skip
+        self._keys = {purpose: keyed_hash(settings, f"link {purpose}", "").encode() for purpose in LASTS}
+        self._signers = {purpose: _Signer(key, key_derivation="none", digest_method=sha256) for purpose, key in self._keys.items()}
+        self._stamp = datetime.fromtimestamp(0, UTC), ""
 
     def token(self, purpose: str, key: str, now: datetime) -> str:
         """Return what proves that its holder was sent the message with this key."""
-        signer = self._signers[purpose]
-        signer.instant = now
-        return signer.sign(key).decode()
+        if self._stamp[0] != now:
+            self._stamp = now, base64_encode(int_to_bytes(int(now.timestamp()))).decode()
+        value = f"{key}.{self._stamp[1]}"
+        return f"{value}.{base64_encode(hmac.digest(self._keys[purpose], value.encode(), 'sha256')).decode()}"
 
     def url(self, purpose: str, key: str, now: datetime) -> str:
         """Return the address of the page for this purpose."""

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from difflib import get_close_matches
 from functools import lru_cache
 from importlib.resources import files
+from typing import NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import holidays
@@ -15,6 +16,13 @@ from core.settings import Settings
 
 LONGEST_WAIT = timedelta(days=30)
 SATURDAY, SUNDAY = 5, 6
+
+
+class Days(NamedTuple):
+    """Whether customers are written to on these days."""
+
+    weekends: bool
+    holidays: bool
 
 
 @dataclass(frozen=True)
@@ -64,26 +72,31 @@ def zones_of(time_zone: str | None, country: str | None, settings: Settings) -> 
     return tuple(each for each in known if each) or (company_zone(settings),)
 
 
-def hours_of(country: str | None, settings: Settings) -> Hours:
+def hours_of(country: str | None, settings: Settings, days: Days | None = None) -> Hours:
     """Return the hours in which nobody of a country is written to; of an unknown country no holidays are known."""
     ours = settings.outreach
     known = (country or "").upper() or None
-    return Hours(ours.quiet_from, ours.quiet_until, known, not ours.write_on_weekends, not ours.write_on_holidays)
+    on = days or Days(ours.write_on_weekends, ours.write_on_holidays)
+    return Hours(ours.quiet_from, ours.quiet_until, known, not on.weekends, not on.holidays)
 
 
-def next_allowed(now: datetime, time_zone: str | None, country: str | None, settings: Settings) -> datetime:
+def next_allowed(
+    now: datetime, time_zone: str | None, country: str | None, settings: Settings, days: Days | None = None
+) -> datetime:
     """Return the first instant from `now` on that is open in every zone the customer may live in.
 
-    Where a country's zones lie so far apart that there is none, the company's clock decides.
+    Where a country's zones lie so far apart that there is none, the company's clock decides. `days`: a playbook's own word.
     """
-    hours = hours_of(country, settings)
+    hours = hours_of(country, settings, days)
     return _next_allowed(now, zones_of(time_zone, country, settings), hours) or _next_allowed(
         now, (company_zone(settings),), hours) or now  # fmt: skip
 
 
-def closed_by(now: datetime, time_zone: str | None, country: str | None, settings: Settings) -> str | None:
+def closed_by(
+    now: datetime, time_zone: str | None, country: str | None, settings: Settings, days: Days | None = None
+) -> str | None:
     """Return the first thing that speaks against writing to a customer at `now`: weekend, holiday or quiet_hours."""
-    hours = hours_of(country, settings)
+    hours = hours_of(country, settings, days)
     found = (hours.closed_by(now.astimezone(each)) for each in zones_of(time_zone, country, settings))
     return next((name for name in found if name), None)
 

@@ -123,6 +123,8 @@ class Playbook(Strict):
     never_hold_out: bool = False                  # safety, money wrongly taken
     priority: int = 0                             # where issues compete for a customer, the higher one speaks
     quiet_days: int = Field(default=14, ge=1, le=365)
+    write_on_weekends: bool | None = None         # the settings' word when not stated; true for what cannot wait for a Monday
+    write_on_holidays: bool | None = None
     words_not_in_subject: tuple[str, ...] = ()
     remedy: Remedy | None = None
     measure: Measure

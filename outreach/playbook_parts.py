@@ -26,9 +26,9 @@ class Person(Strict):
 
 
 class Surprise(Strict):
-    """A small gift to a few, both arms alike, as far as the month's budget reaches."""
+    """A small gift once something was put right, as far as the month's budget reaches; of a flag at most once."""
 
-    share: float = Field(gt=0, le=0.2)                     # of the units that were drawn
+    share: float = Field(gt=0, le=0.2)                     # of the fixes that are done, both arms alike; of our own mistakes all
     cents: int = Field(gt=0)
 
 
@@ -39,7 +39,7 @@ class Amends(Strict):
     hook: str
     cents: int = Field(gt=0)                               # what one gesture usually costs, in the company's currency
     authority_cents: int = Field(gt=0)                     # up to here nobody needs to ask
-    four_eyes_above_cents: int = Field(gt=0)               # above it two others approve
+    four_eyes_above_cents: int = Field(gt=0)               # above it two others approve; below, one beside who asked
     budget_cents_a_month: int = Field(gt=0)
     surprise: Surprise | None = None
     parameters: dict[str, Any] = Field(default={}, alias="with")
@@ -48,4 +48,6 @@ class Amends(Strict):
     def _in_order(self) -> "Amends":
         if not self.cents <= self.authority_cents <= self.four_eyes_above_cents:
             raise ValueError("cents, authority_cents and four_eyes_above_cents must not fall")
+        if self.surprise is not None and self.surprise.cents > self.authority_cents:
+            raise ValueError(f"surprise.cents must lie within authority_cents, since nobody is asked, got {self.surprise.cents}")
         return self

@@ -26,8 +26,8 @@ TEMPLATES = Environment(
 PERSONAL = ("first_name", "check_code", "stop_url", "answer_url", "survey_url", "why_url")
 TOKEN = re.compile(r"\[%([\w.]*)%\]")
 SECTIONS = ("what_happened", "what_we_did", "what_you_do")
-ANSWERS = {"notice": ("do_it", "call_me", "solved", "not_mine"), "update": ("do_it", "call_me", "solved", "not_mine"),
-           "fixed": ("call_me",), "survey": ()}  # fmt: skip
+ANYTHING = ("do_it", "call_me", "wrong", "solved", "not_mine")
+ANSWERS = {"notice": ANYTHING, "update": ANYTHING, "fixed": ("call_me", "wrong"), "survey": ()}
 BEFORE_A_LINE = re.compile(r"(?=<(?:table|tbody|tr|td|div|style|body|meta|!--\[if)[ >\]])")
 
 

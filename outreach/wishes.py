@@ -10,17 +10,23 @@ from hashlib import sha256
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from core.settings import Settings
+from ledger.calls import ask_for_call
 from ledger.contacts import add_contacts
 from ledger.customers import Customer
 from ledger.flags import Flag
 from ledger.messages import Message
+from ledger.needs import note_need
 from ledger.outcomes import add_outcomes
 from ledger.preferences import CHANNELS, not_wanted, prefer
 from ledger.suppressions import Suppression, suppress
 from ledger.survey_answers import answer_survey
 from ledger.surveys import record_answer, survey_of
+from outreach.gestures import give, this_was_wrong
+from outreach.playbook import load_playbooks
+from outreach.said import what_happened
 
-ANSWERS = ("do_it", "call_me", "solved", "not_mine")
+ANSWERS = ("do_it", "call_me", "wrong", "solved", "not_mine")
 CLOSES = {"solved": "over", "not_mine": "rejected"}  # a customer's word about their own trouble is believed
 TEXT_AT_MOST = 2000
 
@@ -36,8 +42,8 @@ def stop(session: Session, message: Message, *, topic: str, now: datetime) -> No
     _outcome(session, message, "unsubscribed", topic, now)
 
 
-def answer(session: Session, message: Message, kind: str, *, now: datetime) -> bool:
-    """Take a one-click answer as a contact on its flag, once; return whether it is new."""
+def answer(session: Session, message: Message, kind: str, *, settings: Settings, now: datetime) -> bool:
+    """Take a one-click answer as a contact on its flag, once, and see to what it asks for; return whether it is new."""
     source = sha256(f"answer {message.key} {kind}".encode()).hexdigest()
     new = add_contacts(session, [{
         "source_id": source, "kind": kind, "customer_id": message.customer_id, "message_id": message.id, "flag_id": message.flag_id,
@@ -47,7 +53,29 @@ def answer(session: Session, message: Message, kind: str, *, now: datetime) -> b
     if kind in CLOSES:
         open_flag = (Flag.id == message.flag_id, Flag.state == "open")
         session.execute(update(Flag).where(*open_flag).values(state=CLOSES[kind], closed_on=now.date()))
+    elif kind == "call_me":
+        _have_called(session, message, settings, now)
     return bool(new)
+
+
+def made_good(session: Session, message: Message, *, settings: Settings, now: datetime) -> bool:
+    """Believe a customer that something was wrong, and give what the playbook gives; return whether it is granted already.
+
+    Where the playbook has no [gesture], or its budget is used up, a person decides: their contact is in the inbox.
+    """
+    playbook = load_playbooks(settings).get(message.issue)
+    if playbook is None or playbook.gesture is None:
+        return False
+    claim = this_was_wrong(message.customer_id, "said so on their own page", flag_id=message.flag_id)
+    return give(session, playbook, claim, settings=settings, now=now).state == "granted"
+
+
+def _have_called(session: Session, message: Message, settings: Settings, now: datetime) -> None:
+    """Have a person call about this message, and from now on rather than have a machine write."""
+    note_need(session, message.customer_id, "asked", source="answer", now=now)
+    told = what_happened(message, session.get(Customer, message.customer_id), settings)
+    said = "\n\n".join([f"They asked to be called about our {message.kind} of {message.day}.", *told])
+    ask_for_call(session, message.key, says=said, now=now)
 
 
 def fill_in_survey(session: Session, message: Message, *, score: int, text: str, now: datetime) -> None:

@@ -17,6 +17,7 @@ from ledger.targets import left_out
 from outreach.gate.candidate import Candidate
 from outreach.gate.pace import Pace, read_pace
 from outreach.keyed_hash import suppression_hash
+from outreach.local_time import Days
 from outreach.playbook import Playbook
 
 WINDOW = timedelta(days=28)
@@ -51,7 +52,8 @@ class Facts:
     calling: frozenset[str] = frozenset()                                         # issues about which a person may call
     written: dict[str, str] = field(default_factory=dict)                         # issue -> channel of what is written
     rules: list[tuple[str, Any]] = field(default_factory=list)                    # those that may refuse anybody here
-    opening: dict[tuple[str | None, str | None], tuple[datetime, str | None]] = field(default_factory=dict)
+    days: dict[str, Days] = field(default_factory=dict)                           # issue -> whether on weekends and holidays
+    opening: dict[tuple[str | None, str | None, Days | None], tuple[datetime, str | None]] = field(default_factory=dict)
 
     def add(self, candidate: Candidate, due_at: datetime) -> None:
         """Count a message to this candidate."""
@@ -95,6 +97,7 @@ def gather(
     facts.acting = frozenset(issue for issue, playbook in playbooks.items() if playbook.action)
     facts.calling = frozenset(issue for issue, playbook in playbooks.items() if playbook.person)
     facts.written = {issue: playbook.channel or settings.outreach.channel for issue, playbook in playbooks.items()}
+    facts.days = {issue: _days(playbook, settings) for issue, playbook in playbooks.items()}
     if candidates:
         _read_suppressed(session, candidates, facts)
         facts.not_wanted = not_wanted(session, {candidate.customer_id for candidate in candidates})
@@ -107,6 +110,12 @@ def gather(
 def subjects(candidate: Candidate) -> tuple[str, ...]:
     """Return the names under which a customer may be suppressed."""
     return tuple(name for name in (candidate.customer_id, candidate.address, candidate.phone) if name)
+
+
+def _days(playbook: Playbook, settings: Settings) -> Days:
+    """Return whether we write on weekends and holidays about an issue: as its playbook says, else as the settings do."""
+    own, ours = (playbook.write_on_weekends, playbook.write_on_holidays), settings.outreach
+    return Days(ours.write_on_weekends if own[0] is None else own[0], ours.write_on_holidays if own[1] is None else own[1])
 
 
 def _read_suppressed(session: Session, candidates: Sequence[Candidate], facts: Facts) -> None:

@@ -22,7 +22,7 @@ def move(moved: Move) -> Move:
 @move
 def opening_hours(candidate: Candidate, facts: Facts, moment: datetime) -> datetime:
     """Move out of the quiet hours, the weekend and the holidays of the customer."""
-    return next_allowed(moment, candidate.time_zone, candidate.country, facts.settings)
+    return next_allowed(moment, candidate.time_zone, candidate.country, facts.settings, facts.days.get(candidate.issue))
 
 
 @move
@@ -66,8 +66,10 @@ def when(candidate: Candidate, facts: Facts) -> tuple[datetime, list[str]]:
 
 def _opening(candidate: Candidate, facts: Facts) -> tuple[datetime, str | None]:
     """Return when the customer's place opens from now on and what keeps it closed, looked up once for each place."""
-    place = (candidate.time_zone, candidate.country)
+    days = facts.days.get(candidate.issue)
+    place = (candidate.time_zone, candidate.country, days)
     if place not in facts.opening:
-        opening = next_allowed(facts.now, *place, facts.settings)
-        facts.opening[place] = (opening, closed_by(facts.now, *place, facts.settings) if opening > facts.now else None)
+        where = (candidate.time_zone, candidate.country, facts.settings, days)
+        opening = next_allowed(facts.now, *where)
+        facts.opening[place] = (opening, closed_by(facts.now, *where) if opening > facts.now else None)
     return facts.opening[place]

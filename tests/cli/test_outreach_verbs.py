@@ -81,6 +81,9 @@ def test_actions_are_done_and_gestures_wait_for_another_person(call):
     assert "Acting: 1 done." in call("act")[1]
     assert "waits (over authority)" in call("gesture", "fee_shock", "bob", "--because", "a bad month", "--cents", "2000", "--as", "Otto")[1]
     assert "Gestures that wait" in call("gesture")[1]
+    waits = json.loads(call("status", "--json")[1])["figures"]["waiting"]["gestures"]
+    assert [(g["gesture"], g["cents"], g["why"], g["asked_by"]) for g in waits] == [(2, 2000, "over_authority", "Otto")]
+    assert "Gestures that wait for somebody's word" in call("status")[1]
     assert "Gesture 2 is granted." in call("gesture", "--approve", "2", "--as", "Mia")[1]
 
 

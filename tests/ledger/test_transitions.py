@@ -76,3 +76,18 @@ def test_a_message_that_needs_a_persons_word_waits_for_it(session):
 
     assert [m.id for m in claim_due(session, now=NOW, lease=LEASE, limit=9)] == ids[:1]
     assert [each[:2] for each in arrows(session, ids[0])] == [("planned", "approved"), ("approved", "claimed")]
+
+
+def test_a_persons_word_outlasts_a_call_that_was_certainly_not_taken(session):
+    plan(session, 1)
+    session.execute(update(Message).values(needs_approval=True))
+    session.commit()
+    [message_id] = session.scalars(text("SELECT id FROM messages"))
+    approve(session, [message_id], now=NOW)
+    for give_back_by in (
+        lambda m: record_all(session, [Result(m.id, m.fence, State.PLANNED, "v1", due_at=NOW)], now=NOW),
+        lambda m: defer(session, m.id, m.fence, due_at=NOW),
+    ):
+        [taken] = claim_due(session, now=NOW, lease=LEASE, limit=9)
+        assert give_back_by(taken)
+        assert session.scalar(text("SELECT state FROM messages")) == "approved"

@@ -8,9 +8,10 @@ from core.errors import ConfigError, LedgerError
 from ledger.actions import Action
 from ledger.gestures import Gesture
 from outreach.act import act_due
-from outreach.gestures import Claim, approve, decline, give, put_right, spent, surprise, this_was_wrong
+from outreach.gestures import Claim, approve, decline, give, put_right, spent, this_was_wrong
 from outreach.plan import plan_day
 from outreach.playbook import load_playbooks
+from outreach.send import send_due
 from tests.outreach.house import DAY, NOW
 
 AMENDS = """
@@ -23,10 +24,22 @@ four_eyes_above_cents = 5000
 budget_cents_a_month = 20000
 """
 
+UPDATE = """
+[update]
+after_days = 2
+
+[update.message.en]
+subject       = "Where we are"
+preview       = "A short note."
+what_happened = "It is not over yet."
+what_we_did   = "We went on."
+what_you_do   = "You need not do anything."
+"""
+
 
 @pytest.fixture
 def giving(house):
-    house.playbook(more=AMENDS + "[gesture.surprise]\nshare = 0.2\ncents = 300\n")
+    house.playbook(more=AMENDS)
     return house
 
 
@@ -115,38 +128,42 @@ def test_what_is_declined_is_not_done(giving):
     assert giving.count(Action) == 0
 
 
-def test_a_surprise_reaches_a_few_of_both_arms_within_the_budget_once(giving):
-    giving.crowd(100)
+def test_what_a_customer_asked_for_beyond_the_budget_needs_two_of_us(giving):
+    for n in range(40):
+        ask(giving, Claim(f"c{n}", "sorry", "Otto"))
+    told = ask(giving, this_was_wrong("ann", "Charged twice."))
+    assert (told.state, told.why_waiting) == ("waiting", "over_budget")
+
+    assert decide(giving, told, "Otto") == "waiting"
+    assert decide(giving, told, "Mia") == "granted"
+
+
+@pytest.mark.parametrize("verdict", ["approve", "decline"])
+def test_while_a_gesture_waits_nothing_more_is_said_about_its_flag(giving, verdict):
+    giving.playbook(holdout=1e-9, more=AMENDS + UPDATE)
+    giving.customers("ann", "bob")
+    flag, _ = giving.flags("ann", "bob")
     plan_day(day=DAY, now=NOW, settings=giving.settings)
-    held_out = {m.customer_id for m in giving.messages(state="held_out")}
+    send_due(now=NOW, settings=giving.settings)
+    gesture = ask(giving, Claim("ann", "a bad month", "Otto", flag_id=flag, cents=2000))
+    later = NOW + timedelta(days=2)
+    plan_day(day=DAY + timedelta(days=2), now=later, settings=giving.settings)
+    assert {m.customer_id: m.needs_approval for m in giving.messages(kind="update")} == {"ann": True, "bob": False}
+    send_due(now=later, settings=giving.settings)
+    assert {m.customer_id: m.state for m in giving.messages(kind="update")} == {"ann": "planned", "bob": "accepted"}
+
     with giving.open.begin() as session:
-        first = surprise(session, playbook(giving), day=DAY, settings=giving.settings, now=NOW)
-    with giving.open.begin() as session:
-        again = surprise(session, playbook(giving), day=DAY, settings=giving.settings, now=NOW + timedelta(hours=1))
-        given = {g.customer_id for g in session.query(Gesture)}
-
-    assert 8 < first < 35
-    assert (again, len(given)) == (0, first)
-    assert given & held_out
-    assert given - held_out
-    assert used(giving) == 300 * first
-
-
-def test_a_surprise_stops_at_the_budget(giving):
-    giving.crowd(100)
-    plan_day(day=DAY, now=NOW, settings=giving.settings)
-    for n in range(38):
-        ask(giving, Claim(f"x{n}", "sorry", "Otto"))
-    with giving.open.begin() as session:
-        assert surprise(session, playbook(giving), day=DAY, settings=giving.settings, now=NOW) == 3
-
-    assert used(giving) == 38 * 500 + 900
+        act = {"by": "Mia", "settings": giving.settings, "now": later}
+        approve(session, gesture.id, playbook(giving), **act) if verdict == "approve" else decline(session, gesture.id, why="no", **act)
+    send_due(now=later, settings=giving.settings)
+    assert {m.state for m in giving.messages(kind="update")} == {"accepted"}
 
 
 @pytest.mark.parametrize(
     ("more", "says"),
     [("", r"gesture: nothing may be given away, got no \[gesture\]"),
-     (AMENDS.replace("authority_cents = 1000", "authority_cents = 100"), "cents, authority_cents and four_eyes_above_cents must not fall")],
+     (AMENDS.replace("authority_cents = 1000", "authority_cents = 100"), "cents, authority_cents and four_eyes_above_cents must not fall"),
+     (AMENDS + "[gesture.surprise]\nshare = 0.1\ncents = 1001\n", "surprise.cents must lie within authority_cents, since nobody is asked, got 1001")],
 )  # fmt: skip
 def test_without_a_sound_gesture_nothing_is_given(house, more, says):
     house.playbook(more=more)

@@ -78,7 +78,7 @@ def test_what_happens_after_planning_stops_the_message(planned, reason, happens)
 
 
 def test_a_message_that_waited_too_long_is_not_sent(planned):
-    assert send(planned, now=NOW + timedelta(days=4)) == {"suppressed": 12}
+    assert send(planned, now=NOW + timedelta(days=6)) == {"suppressed": 12}
     assert {tuple(m.reasons) for m in planned.messages()} == {("stale_score",)}
 
 

@@ -72,7 +72,7 @@ def test_a_flag_that_is_replayed_or_closed(house, details, reason):
     assert refused(house, flag) == [reason]
 
 
-@pytest.mark.parametrize(("days", "reasons"), [(0, []), (3, []), (4, ["stale_score"]), (90, ["stale_score"])])
+@pytest.mark.parametrize(("days", "reasons"), [(0, []), (4, []), (5, ["stale_score"]), (90, ["stale_score"])])
 def test_a_stale_score_never_sends(house, days, reasons):
     house.customers("ann")
     (flag,) = house.flags("ann")

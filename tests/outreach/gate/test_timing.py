@@ -37,14 +37,12 @@ def of_ann(house, now=NOW, **details):
     [
         pytest.param("", NOW, {}, NOW, [], id="nothing objects"),
         pytest.param("", NOW, {"time_zone": "America/Los_Angeles"}, NOW.replace(hour=15), ["quiet_hours"], id="it is night there"),
-        pytest.param("write_on_holidays = false", GOOD_FRIDAY, {}, datetime(2026, 4, 4, 6, tzinfo=UTC), ["holiday"], id="a holiday"),
-        pytest.param("write_on_holidays = false", GOOD_FRIDAY, {"country": "FR", "time_zone": "Europe/Paris"}, GOOD_FRIDAY, [],
-                     id="no holiday in that country"),
-        pytest.param("write_on_weekends = false", SATURDAY, {}, datetime(2026, 4, 13, 6, tzinfo=UTC), ["weekend"], id="a weekend"),
-        pytest.param("write_on_weekends = false", SATURDAY, {"country": "IR", "time_zone": "Asia/Tehran"}, SATURDAY, [],
-                     id="Saturday is a working day there"),
-        pytest.param("write_on_weekends = false\nwrite_on_holidays = false", GOOD_FRIDAY, {}, datetime(2026, 4, 7, 6, tzinfo=UTC),
-                     ["holiday"], id="Easter is four days long"),
+        pytest.param("write_on_weekends = true", GOOD_FRIDAY, {}, datetime(2026, 4, 4, 6, tzinfo=UTC), ["holiday"], id="a holiday"),
+        pytest.param("", GOOD_FRIDAY, {"country": "FR", "time_zone": "Europe/Paris"}, GOOD_FRIDAY, [], id="no holiday in that country"),
+        pytest.param("", SATURDAY, {}, datetime(2026, 4, 13, 6, tzinfo=UTC), ["weekend"], id="a weekend"),
+        pytest.param("", SATURDAY, {"country": "IR", "time_zone": "Asia/Tehran"}, SATURDAY, [], id="Saturday is a working day there"),
+        pytest.param("", GOOD_FRIDAY, {}, datetime(2026, 4, 7, 6, tzinfo=UTC), ["holiday"], id="Easter is four days long"),
+        pytest.param("write_on_weekends = true\nwrite_on_holidays = true", GOOD_FRIDAY, {}, GOOD_FRIDAY, [], id="where settings allow it"),
     ],
 )  # fmt: skip
 def test_the_customers_own_calendar(house, keep, now, details, due, moved):
@@ -52,6 +50,32 @@ def test_the_customers_own_calendar(house, keep, now, details, due, moved):
     message, by = of_ann(house, now, **details)
 
     assert (message.state, message.due_at, by) == ("planned", due, moved)
+
+
+@pytest.mark.parametrize(
+    ("says", "due"),
+    [("", datetime(2026, 4, 7, 6, tzinfo=UTC)), ("write_on_holidays = true\n", GOOD_FRIDAY),
+     ("write_on_weekends = true\n", datetime(2026, 4, 4, 6, tzinfo=UTC))],
+)  # fmt: skip
+def test_a_playbook_may_say_that_it_cannot_wait(house, says, due):
+    house.playbook(holdout=1e-9, more=says)
+    house.customers("ann")
+    house.flags("ann", day=GOOD_FRIDAY.date() - timedelta(days=1))
+    plan(house, GOOD_FRIDAY)
+    assert house.message("ann").due_at == due
+    send_due(now=GOOD_FRIDAY, settings=house.settings)
+
+    assert house.message("ann").state == ("accepted" if due == GOOD_FRIDAY else "planned")
+
+
+def test_what_was_found_before_easter_is_still_fresh_after_it(house):
+    house.playbook(holdout=1e-9)
+    house.customers("ann")
+    house.flags("ann", day=GOOD_FRIDAY.date() - timedelta(days=1))
+    plan(house, GOOD_FRIDAY)
+    send_due(now=datetime(2026, 4, 7, 6, tzinfo=UTC), settings=house.settings)
+
+    assert house.message("ann").state == "accepted"
 
 
 def test_so_many_an_hour_as_people_can_answer_for(house):
