@@ -39,11 +39,11 @@ def tell_forecasts(settings: Settings) -> None:
 
 def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:
     """Print pooled readings of the primary outcome, a line each; beside the made company's known truth if given."""
-    from loyalty.wording import after, drawn
+    from loyalty.wording import DESIGN_NAMES, after, drawn
 
-    wanted = [row for row in rows if row["month"] == "pooled" and row["primary"]]
+    wanted = [row for row in rows if row["month"] == "pooled" and (row["primary"] or row["design"] == "survey")]
     reach = _reach(wanted)
-    lines = [[r["issue"], after(r), r["outcome"], r["n_contact"], r["n_hold_out"], _effect(r),
+    lines = [[r["issue"], after(r), ", ".join([r["outcome"], *filter(None, [DESIGN_NAMES.get(r["design"])])]), r["n_contact"], r["n_hold_out"], _effect(r),
               drawn(r["low"], r["effect"], r["high"], reach=reach[r["outcome"]]), _number(r["power"]), *([] if truth is None else _known(truth, r))] for r in wanted]  # fmt: skip
     header = ["issue", "after", "outcome", "contacted", "held out", "effect (95 %)", "no effect |", "power"]
     VOICE.table("Loyalty, contacted minus held out", header + ([] if truth is None else ["truth", "its power"]), lines)
@@ -62,7 +62,7 @@ def _known(truth: dict, row: dict) -> list[str]:
     """Return the true effect, and the power the reading had to see just that."""
     from loyalty.effect import power_of_interval
 
-    known = truth.get(row["issue"], {}).get(row["horizon_months"])
+    known = truth.get(row["issue"], {}).get(row["horizon_months"]) if row["design"] == "hold_out" else None
     if known is None:
         return ["-", "-"]
     if row["state"] != "readable" or not known:
@@ -74,7 +74,7 @@ def _known(truth: dict, row: dict) -> list[str]:
 def _effect(row: dict) -> str:
     if row["state"] != "readable":
         return row["why"] or row["state"]
-    return f"{row['effect']:+.3f} ({row['low']:+.3f} to {row['high']:+.3f})"
+    return f"{row['said']['effect']} ({row['said']['95 % interval']})"
 
 
 def _number(value: float | None) -> str:

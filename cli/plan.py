@@ -49,7 +49,7 @@ def sentences(found: dict[str, Any], said: Said) -> list[str]:
     before = "" if found["base_rate"] is None else f"{said(found['base_rate'])} on average, "
     lines = [f"{found['issue'].replace('_', ' ')}, judged by {found['outcome']} {when}.",
              f"  Volume:    {found['units_a_week']:.1f} customers newly flagged a week; {found['share']:.0%} {'told later' if delay else 'held out'}.",
-             f"  Known now: {before}{found['based_on']} (standard deviation {found['sd']:.3g} once the variance cut is made)."]  # fmt: skip
+             f"  Known now: {before}{found['based_on']} (standard deviation {found['sd']:.3g}{' after the variance cut' if before else ''})."]  # fmt: skip
     if "needs_contact" in found:
         lines.append(f"  Needed:    {found['needs_contact']:,} {'told now' if delay else 'contacted'} and {found['needs_hold_out']:,} "
                      f"{'told later' if delay else 'held out'}, to see {said(found['smallest_effect'], signed=True)} four times in five.")  # fmt: skip

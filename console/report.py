@@ -13,8 +13,9 @@ from console.figures import figures
 from console.next_steps import next_steps
 from core.settings import Settings
 from ledger.database import sessions
+from ledger.forecasts import latest_forecasts
 from ledger.looks import looks_at
-from loyalty.album import ALL, main_rows, picture
+from loyalty.album import ALL, forecasts_beside, main_rows, picture
 from loyalty.curves import retention_curves, time_to_leaving
 from loyalty.effect import power_of_interval
 from loyalty.integrity import doubts
@@ -97,14 +98,17 @@ def _proofs(
         outcome = main[0]["outcome"]
         monthly = [row for row in mine if row["month"] != POOLED and (row["outcome"], row["design"]) == (outcome, main[0]["design"])]
         pictures = {name: picture(settings, issue, name) or "" for name in PICTURES}  # one not drawn yet is left out of the page
+        with sessions(settings)() as session:
+            forecasts = forecasts_beside(latest_forecasts(session, issue), main)
         if known and pictures["effects"]:
-            pictures["effects"] = effects_picture(main, truth=known)
+            pictures["effects"] = effects_picture(main, truth=known, forecast=forecasts)
         proofs.append({
             "issue": issue, "outcome": outcome, "primary": main[0]["primary"], "promised": promised, "design": main[0]["design"], "measured": measured(main[0]),
             "tiles": [_tile(settings, row, known.get(row["horizon_months"])) for row in main],
             "pictures": {name: Markup(svg) for name, svg in pictures.items()},
             "table": [row["said"] for row in pooled], "months": [row["said"] for row in monthly],
             "curve": _curve_rows(curves.get(issue, [])), "stayed": _stayed(stayed, issue),
+            "forecasts": [_forecast(settings, outcome, each) for each in forecasts],
             "checks": _checks(main, promised), "looks": _looks(settings, issue),
         })  # fmt: skip
     return proofs
@@ -155,6 +159,12 @@ def _stayed(stayed: Mapping[tuple[str, int], Longer], issue: str) -> list[str]:
         f"{longer.hold_out.censored_share:.0%} not yet seen to the end"
         for (name, months), longer in sorted(stayed.items()) if name == issue
     ]  # fmt: skip
+
+
+def _forecast(settings: Settings, outcome: str, told: Mapping[str, Any]) -> str:
+    """Say a forecast in words, the table behind what is dashed in the picture."""
+    return (f"after {count(told['horizon_months'], 'month')}: {amount(settings, outcome, told['effect'], signed=True)} "
+            f"({interval(settings, outcome, told['low'], told['high'])}), of {told['n_contact'] + told['n_hold_out']:,} units, made in {told['made_in']}")  # fmt: skip
 
 
 def _looks(settings: Settings, issue: str) -> list[dict[str, str]]:

@@ -59,12 +59,19 @@ def main_rows(pooled: Sequence[Any]) -> list[Any]:
     return sorted(mine, key=lambda row: row["horizon_months"])
 
 
+def forecasts_beside(forecasts: Sequence[Forecast], main: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return the newest forecasts of the main outcome that were not withheld, to be drawn dashed beside its readings."""
+    outcome, design = main[0]["outcome"], main[0]["design"]
+    return [{name: getattr(each, name) for name in ("horizon_months", "effect", "low", "high", "made_in", "n_contact", "n_hold_out")}
+            for each in forecasts if each.outcome == outcome and each.state == "forecast" and design == HOLD_OUT]  # fmt: skip
+
+
 def _of_issue(
     rows: Sequence[Row], curve: Sequence[Row] | None, looks: Sequence[Row], forecasts: Sequence[Forecast]
 ) -> Iterable[tuple[str, str]]:
     main = main_rows([row for row in rows if row["month"] == POOLED])
     outcome, design = main[0]["outcome"], main[0]["design"]
-    told = [vars(each) for each in forecasts if each.outcome == outcome and each.effect is not None and design == HOLD_OUT]
+    told = forecasts_beside(forecasts, main)
     promised = next((row["horizon_months"] for row in main if row["detail"]["promised"]), 6)
     monthly = [row for row in rows if row["month"] != POOLED and (row["outcome"], row["design"]) == (outcome, design)
                and row["horizon_months"] == promised]  # fmt: skip

@@ -20,11 +20,14 @@ from loyalty.readable import data_cut, settled
 from loyalty.row import DELAY, DISCONTINUITY, HOLD_OUT, HOURS
 from loyalty.size import Size, power_of, sd_of_rate, smallest_effect, units_needed
 from loyalty.units import HORIZONS_MONTHS, UNITS, windows
+from loyalty.wording import amount, count
 
 LOOK_BACK_DAYS = 84
 LONGEST_MONTHS = 36         # of enrolment; longer is never
 LEAST_PAST = 100            # units whose outcome is known, to learn a base rate from
+HALF = 0.5
 WORST_RATE = 0.5            # of a yes or no, where nothing is known
+WORST_SAID = f"nothing yet, as fewer than {LEAST_PAST} past flags have had their {{time}}: the widest a yes or no can be is taken"
 DAYS_A_MONTH = 30.4375
 
 
@@ -77,7 +80,7 @@ def _time_it_takes(settings: Settings, size: Size, facts: Mapping[str, Any], *, 
     months = size.units / weekly * 7 / DAYS_A_MONTH
     found: dict[str, Any] = {"months": round(months, 1)}
     if months > LONGEST_MONTHS:
-        return found | {"why": _never(months, facts, everywhere)}
+        return found | {"why": _never(settings, months, facts, everywhere)}
     enrolled_on = day + timedelta(weeks=math.ceil(size.units / weekly))
     settle = timedelta(days=settings.loyalty.settle_days)
     horizons = (HOURS,) if facts["design"] == DELAY else HORIZONS_MONTHS
@@ -88,12 +91,17 @@ def _time_it_takes(settings: Settings, size: Size, facts: Mapping[str, Any], *, 
                     power_of(year, sd=sd, effect=float(facts["smallest_effect"]))}  # fmt: skip
 
 
-def _never(months: float, facts: Mapping[str, Any], everywhere: float) -> str:
-    """Say that it takes too long, and how long it would take with half held out and with all issues pooled."""
+def _never(settings: Settings, months: float, facts: Mapping[str, Any], everywhere: float) -> str:
+    """Say that it takes too long, how long it would take with half held out and with all issues pooled, and what would be seen in time."""
     half = units_needed(sd=facts["sd"], effect=float(facts["smallest_effect"]), share=0.5).units
     with_half, pooled = (half / weekly * 7 / DAYS_A_MONTH for weekly in (facts["units_a_week"], everywhere))
-    return (f"never at this volume: {months:,.0f} months of enrolment, more than {LONGEST_MONTHS}. Pool, or raise the share: "
-            f"{with_half:,.0f} months with half held out, {pooled:,.0f} with all issues pooled as well")  # fmt: skip
+    weeks = LONGEST_MONTHS * DAYS_A_MONTH / 7
+    in_time = Size(*(max(2, round(facts["units_a_week"] * weeks * part)) for part in (1 - facts["share"], facts["share"])))
+    seen = amount(settings, facts["outcome"], smallest_effect(in_time, sd=facts["sd"]), signed=True)
+    ways = (f"Pool: {pooled:,.0f} months with all issues pooled" if facts["share"] == HALF else
+            f"Pool, or raise the share: {with_half:,.0f} months with half held out, {pooled:,.0f} with all issues pooled as well")  # fmt: skip
+    return (f"never at this volume: {months:,.0f} months of enrolment, more than {LONGEST_MONTHS}. {ways}. "
+            f"In {LONGEST_MONTHS} months {seen} would be seen four times in five")  # fmt: skip
 
 
 def _units_a_week(session: Session, issue: str | None, day: date) -> float:
@@ -108,7 +116,7 @@ def _units_a_week(session: Session, issue: str | None, day: date) -> float:
 def _base(settings: Settings, session: Session, issue: str, promise: Mapping[str, Any], day: date) -> Base:
     """Learn the outcome's mean and spread from past flags whose horizon has passed, contacted or not."""
     outcome, months = promise.get("outcome", "retained"), promise.get("horizon_months", 6)
-    worst = Base(None, sd_of_rate(WORST_RATE), sd_of_rate(WORST_RATE), "the widest a yes or no can be, as nothing is known yet")
+    worst = Base(None, sd_of_rate(WORST_RATE), sd_of_rate(WORST_RATE), WORST_SAID.format(time=count(months, "month")))
     if outcome not in configured(settings) or promise.get("design") == DELAY:
         return worst
     past = _past(settings, session, issue, months, day)

@@ -58,8 +58,8 @@ def _row(key: tuple[str, int, str], asked: pl.DataFrame, cut: Cut) -> Row:
         return row | {"state": "not_yet", "why": first}
     answers = [int(np.isfinite(scores).sum()) for scores in arms]
     if min(answers) < LEAST_ANSWERS:
-        return row | {"state": "unreadable", "why": f"too few answers: {answers[0]} of {len(arms[0])} contacted and {answers[1]} of {len(arms[1])} "
-                                                    f"held out answered, {LEAST_ANSWERS} of each arm are needed"}  # fmt: skip
+        return row | {"state": "not_yet", "why": f"too few answers so far: {answers[0]} of {len(arms[0])} contacted and {answers[1]} of {len(arms[1])} "
+                                                 f"held out answered, {LEAST_ANSWERS} of each arm are needed"}  # fmt: skip
     found = compare_answers(arms[0], arms[1], scale=SCALES[kind])
     row["detail"] |= _said(found)
     return row | _figures(found) | {"state": "readable", "why": None}

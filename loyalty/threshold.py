@@ -49,7 +49,7 @@ def near_threshold(session: Session, issues: list[str], *, before: datetime) -> 
     `arm` is contact above the threshold and hold_out below it.
     """
     seen: set[tuple[str, str]] = set()
-    found: list[tuple[object, ...]] = []
+    found: list[tuple[Any, ...]] = []
     for issue, unit, customer, day, margin, told_at in session.execute(NEAR, {"issues": issues, "before": before}):
         if (issue, unit) not in seen:
             seen.add((issue, unit))

@@ -1,7 +1,7 @@
 """Issues and playbooks: how far each goes and on what evidence, what it says and does, which versions ran, and what has no remedy."""
 
 from datetime import date, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, HTTPException, Request
 from fastapi.responses import RedirectResponse, Response

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from core.clock import add_months
 from ledger.forecasts import Forecast
+from loyalty.album import picture
 from loyalty.forecasts import scored
 from loyalty.reading import measure_day
 from tests.loyalty.past import at
@@ -74,3 +75,17 @@ def test_a_forecast_is_scored_when_its_months_are_read(settings, session, past):
     known = [each for each in scored(session) if each["made_in"] == "2025-12"]
     assert len(known) == 1
     assert known[0]["held"]
+
+
+def test_a_forecast_is_drawn_dashed_beside_the_readings_and_a_withheld_one_is_not(settings, session, past):
+    until = date(2025, 3, 31)
+    a_past(past, 2, until=until)
+    for months, state in ((6, "withheld"), (18, "forecast")):
+        effect = 0.1 if state == "forecast" else None
+        session.add(Forecast(issue="fee_shock", outcome="retained", horizon_months=months, made_in="2025-03", state=state, why=None,
+                             months=["2025-01"], n_contact=30, n_hold_out=30, effect=effect, low=effect and 0.0, high=effect and 0.2, detail={},
+                             data_until=until, made_at=at(until)))  # fmt: skip
+    session.commit()
+    measure_day(day=until, now=at(until + timedelta(days=1)), settings=settings)
+    drawn = picture(settings, "fee_shock", "effects")
+    assert drawn.count('stroke-dasharray="4,3"') == 1

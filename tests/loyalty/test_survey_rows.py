@@ -82,7 +82,7 @@ def test_an_answer_after_its_time_does_not_count(asked):
     for one in drawn["contact"]:
         record_answer(past.session, one, kind="csat", horizon_months=1, score=5, now=at(ASKED + timedelta(days=22)))
     measure(past, ASKED + timedelta(days=23))
-    assert row(past).why == "too few answers: 0 of 100 contacted and 0 of 100 held out answered, 30 of each arm are needed"
+    assert row(past).why == "too few answers so far: 0 of 100 contacted and 0 of 100 held out answered, 30 of each arm are needed"
 
 
 def test_the_widened_bounds_hold_the_effect_on_those_who_always_answer():
