@@ -49,9 +49,6 @@ VERBS = (
     "preview",
     "people",
     "tokens",
-    "console",
-    "people",
-    "tokens",
 )
 
 

@@ -6,6 +6,7 @@ from urllib.parse import quote
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse, Response
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from console.customer_page import LinkClosed, customer_page, link_closed
@@ -17,6 +18,7 @@ from outreach.links import PAGES
 
 LOG = logging.getLogger(__name__)
 
+UNSTORABLE = "What was sent holds a character or a number that cannot be kept. Write it again by hand."
 TITLES = {403: "Not for you, or not now", 404: "There is nothing here", 405: "There is nothing here",
           410: "This link no longer works", 429: "Too many tries"}  # fmt: skip
 
@@ -39,6 +41,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(StarletteHTTPException, _refused)
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(BeforehandError, _known)
+    app.add_exception_handler(DataError, _unstorable)
     app.add_exception_handler(LinkClosed, link_closed)
 
 
@@ -72,6 +75,16 @@ async def _unreadable(request: Request, error: Exception) -> Response:
         return _to_customer(request, 422)
     first = error.errors()[0]
     return _page(request, 422, "That did not work", f"{first['loc'][-1]}: {first['msg']}, got {first.get('input')!r}.")
+
+
+async def _unstorable(request: Request, error: Exception) -> Response:
+    """Say that what was sent cannot be kept: a NUL within a text, a number out of bounds."""
+    LOG.warning("%s %s: the ledger cannot keep it: %s", request.method, request.url.path, getattr(error, "orig", error))
+    if _for_programs(request):
+        return JSONResponse({"detail": UNSTORABLE, "fields": []}, 422)
+    if _for_customers(request):
+        return _to_customer(request, 422)
+    return _page(request, 422, "That did not work", UNSTORABLE)
 
 
 async def _known(request: Request, error: Exception) -> Response:
