@@ -79,7 +79,7 @@ def _of_issue(
         yield "effects", effects_picture(main, forecast=told)
     if curve:
         yield "retention", retention_picture(curve)
-    if monthly:
+    if any(row["state"] == "readable" for row in monthly):
         yield "months", months_picture(sorted(monthly, key=lambda row: row["month"]))
     watched = [look for look in looks if look["effect"] is not None]
     if watched:

@@ -91,6 +91,8 @@ def _bandwidth(x: Numbers, y: Numbers) -> float:
     near = np.abs(x) < pilot
     density = max(near.sum() / (2 * len(x) * pilot), 1e-12)
     noise = np.mean([np.var(y[near & side]) if (near & side).sum() > 1 else np.var(y) for side in (x < 0, x >= 0)])
+    if not noise > 0:
+        return float(pilot)  # nothing happened near the threshold: any width shows it
     bends = [2 * np.polyfit(x[side], y[side], min(4, max(2, side.sum() // 20)))[-3] if side.sum() > 40 else 0.0
              for side in (x < 0, x >= 0)]  # fmt: skip
     curvature = (bends[1] - bends[0]) ** 2
