@@ -23,7 +23,6 @@ from typing import Any, cast
 from sqlalchemy import (
     ColumnElement,
     CursorResult,
-    ForeignKey,
     Index,
     Row,
     UniqueConstraint,
@@ -79,7 +78,7 @@ class Message(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(unique=True)        # our message id, told to the provider; stable over reruns
-    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"))
+    flag_id: Mapped[int]                                 # a trigger sees once a statement that it is there
     kind: Mapped[str]                                    # notice | update | fixed | survey
     issue: Mapped[str]
     playbook_version: Mapped[str]

@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKey
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ledger.base import Base
@@ -14,7 +13,7 @@ class Verdict(Base):
 
     __tablename__ = "verdicts"
 
-    flag_id: Mapped[int] = mapped_column(ForeignKey("flags.id"), primary_key=True)
+    flag_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # a trigger sees once a statement that it is there
     passed: Mapped[bool]
     reasons: Mapped[list[Any]]              # names of the rules that refused, all of them
     moved: Mapped[list[Any]] = mapped_column(default=list, server_default="[]")  # names of the rules that moved its time

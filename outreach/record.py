@@ -16,6 +16,8 @@ from outreach.playbook import Playbook
 
 SILENT = "silent"
 NONE = "[]"
+AT_ONCE = 1000  # lines handed to the driver
+ESCAPED = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})  # what has a meaning in COPY's text
 
 
 def write_verdicts_and_messages(session: Session, decisions: Sequence[Decision], facts: Facts) -> None:
@@ -29,19 +31,23 @@ def write_verdicts_and_messages(session: Session, decisions: Sequence[Decision],
     with raw.cursor() as cursor:
         cursor.execute(HOLDER)
         with cursor.copy("COPY decided FROM STDIN") as copy:
-            for each in decisions:
-                copy.write_row(_row(each, facts.playbooks[each.candidate.issue]))
+            for start in range(0, len(decisions), AT_ONCE):
+                copy.write("".join([_line(each, facts.playbooks[each.candidate.issue]) for each in decisions[start : start + AT_ONCE]]))
         cursor.execute(VERDICTS, values)
         cursor.execute(MESSAGES, values)
 
 
-def _row(each: Decision, playbook: Playbook) -> tuple[Any, ...]:
-    """Return what was decided; what is put right silently is written down as not said."""
+def _line(each: Decision, playbook: Playbook) -> str:
+    """Return what was decided as a line of COPY's text; what is put right silently is written down as not said."""
     candidate, state, reasons = each.candidate, each.state, each.reasons
     if playbook.silent and state == "planned":
         state, reasons = "suppressed", [SILENT]
-    return (candidate.flag_id, candidate.unit_id, candidate.channel, str(state), json.dumps(reasons) if reasons else NONE, each.due_at,
-            json.dumps(each.refused) if each.refused else NONE, json.dumps(each.moved) if each.moved else NONE)  # fmt: skip
+    return (f"{candidate.flag_id}\t{candidate.unit_id.translate(ESCAPED)}\t{candidate.channel}\t{state}\t{_json(reasons)}"
+            f"\t{each.due_at}\t{_json(each.refused)}\t{_json(each.moved)}\n")  # fmt: skip
+
+
+def _json(names: Sequence[str]) -> str:
+    return json.dumps(names).translate(ESCAPED) if names else NONE
 
 
 HOLDER = sql.SQL("""

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError
 
 from ledger import database
@@ -154,3 +154,18 @@ def test_a_customer_has_at_most_one_open_flag_of_an_issue(session):
                      days_until=None, evidence={}, detector="rule", created_at=NOW))
     with pytest.raises(IntegrityError, match="uq_flags_open"):
         session.commit()
+
+
+@pytest.mark.parametrize("flags", [[1, 99], [99]])
+def test_a_message_about_a_flag_that_is_not_there_is_refused_with_all_of_its_statement(session, flags):
+    plan(session, 1, kind="update")
+    with pytest.raises(IntegrityError, match="messages: flag 99 does not exist"):
+        session.execute(insert(Message), [columns(message(each)) for each in flags])
+    session.rollback()
+
+    assert session.scalars(select(Message.kind)).all() == ["update"]
+
+
+def columns(made):
+    """Return a message as the values of a row."""
+    return {name: value for name, value in vars(made).items() if not name.startswith("_")}

@@ -136,3 +136,12 @@ def test_a_channel_that_does_not_exist_is_named_before_anything_is_written(house
         plan(house)
 
     assert house.count(Message) == house.count(Verdict) == 0
+
+
+@pytest.mark.parametrize("unit", ["a\tb", "a\\b\\tc", "a\nb", "\\N", "\\."])
+def test_whatever_a_unit_is_called_it_is_written_as_it_is(house, unit):
+    house.customers("ann", unit_id=unit)
+    house.flags("ann")
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+
+    assert house.message("ann").unit_id == unit
