@@ -19,21 +19,24 @@ from ledger.brakes import open_brakes
 from ledger.forecasts import latest_forecasts
 from ledger.looks import Look
 from ledger.measures import Measure
-from ledger.readings import newest_revisions
+from ledger.readings import DESIGNS, newest_revisions
 from ledger.shares import Share
 from loyalty.advice import Advice, advice
 from loyalty.album import curve, main_rows, picture
 from loyalty.integrity import doubts
 from loyalty.outcomes import OUTCOMES
 from loyalty.readable import POOLED
+from loyalty.row import HOURS
 from loyalty.units import HORIZONS_MONTHS
-from loyalty.wording import sentence, verdict
+from loyalty.wording import ARMS_SAID, NAMES, after, measured, sentence, verdict
 
 PICTURES = {"effects": "Effect by horizon, with its 95 % interval", "retention": "Still there, by months since the draw",
             "looks": "Effect as known day by day, with the band that holds on all days at once",
             "months": "Effect at the promised horizon, by month of the draw"}  # fmt: skip
 HEADLINES = {"better": "better", "worse": "worse", "unclear": "no difference seen", "not_yet": "Not yet", "unreadable": "Cannot be read"}
 LOOKS = 15
+HORIZONS = (HOURS, *HORIZONS_MONTHS)
+READ = (*OUTCOMES, *(name for name in NAMES if name not in OUTCOMES))  # what surveys ask stands last
 Row = dict[str, Any]
 
 
@@ -43,6 +46,7 @@ class Judged:
 
     issue: str
     outcome: str
+    design: str
     promised: Row | None         # the reading that the playbook is judged by
     tiles: list[Row]             # one a horizon
     advice: Advice
@@ -51,7 +55,7 @@ class Judged:
 
 def judged(session: Session, settings: Settings, issues: Sequence[str]) -> list[Judged]:
     """Return every issue's pooled main readings with the advice that follows, in the issues' order."""
-    rows = newest_revisions(session, issues=issues, months=[POOLED], horizons=HORIZONS_MONTHS, outcomes=OUTCOMES)
+    rows = newest_revisions(session, issues=issues, months=[POOLED], horizons=HORIZONS, outcomes=READ)
     brakes = [{"issue": each.issue, "kind": each.kind, "reason": each.reason, "at": each.at} for each in open_brakes(session)]
     found = []
     for issue in issues:
@@ -63,7 +67,7 @@ def judged(session: Session, settings: Settings, issues: Sequence[str]) -> list[
 
 def in_order(rows: list[Row]) -> list[Row]:
     """Return readings as they are printed: the promised outcome first, breakdowns beneath what they are of."""
-    return sorted(rows, key=lambda row: (not row["detail"]["primary"], OUTCOMES.index(row["outcome"]), row["month"], row["horizon_months"]))
+    return sorted(rows, key=lambda row: (not row["detail"]["primary"], READ.index(row["outcome"]), DESIGNS.index(row["design"]), row["month"], row["horizon_months"]))
 
 
 def promise(session: Session, issue: str) -> list[Measure]:
@@ -119,7 +123,7 @@ def _judged(settings: Settings, issue: str, pooled: list[Row], brakes: list[Row]
     tiles = [tile(settings, row) for row in main_rows(pooled)]
     promised = next((row for row in tiles if row["promised"]), None)
     harm = next((each["reason"] for each in brakes if each["kind"] == "harm"), None)
-    return Judged(issue, tiles[0]["outcome"], promised, tiles, advice(promised, harm=harm), brakes)
+    return Judged(issue, tiles[0]["outcome"], tiles[0]["design"], promised, tiles, advice(promised, harm=harm), brakes)
 
 
 def tile(settings: Settings, row: Row) -> Row:
@@ -127,6 +131,7 @@ def tile(settings: Settings, row: Row) -> Row:
     detail = row["detail"]
     passed = next((each for each in detail.get("stages") or [] if each["stage"] == "eligible"), None)
     return row | {"verdict": verdict(row), "headline": HEADLINES[verdict(row)], "says": sentence(settings, row), "doubts": doubts(detail),
+                  "after": after(row), "arms": ARMS_SAID[row["design"]], "measured": measured(row),
                   "passed": passed, "promised": detail["promised"], "smallest": detail.get("smallest_effect"),
                   "shares": detail.get("shares") or [], "from_day": _day(detail.get("readable_from")),
                   "versions": [each | {end: _day(each[end]) for end in ("first", "last")} for each in detail.get("versions") or []]}  # fmt: skip

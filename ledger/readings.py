@@ -3,7 +3,7 @@
 A reading that is not yet readable, or cannot be, is a row with the reason.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from sqlalchemy import UniqueConstraint, select, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from ledger.base import Base
+
+DESIGNS = ("hold_out", "delay", "discontinuity", "survey")
 
 
 class Reading(Base):
@@ -56,14 +58,15 @@ def months_read(session: Session, issue: str) -> list[str]:
 def newest_revisions(
     session: Session, *, issues: Sequence[str], months: Sequence[str], horizons: Sequence[int], outcomes: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Return the newest revision of each of these readings that there is; older revisions are not touched."""
-    values = {"issues": list(issues), "months": list(months), "horizons": list(horizons), "outcomes": list(outcomes)}
+    """Return the newest revision of each of these readings that there is, of every design; older revisions are not touched."""
+    values = {"issues": list(issues), "months": list(months), "horizons": list(horizons), "outcomes": list(outcomes),
+              "designs": list(DESIGNS)}  # fmt: skip
     return [dict(row) for row in session.execute(NEWEST, values).mappings()]
 
 
-def revisions(session: Session, *, issue: str, month: str, horizon_months: int, outcome: str, limit: int = 20) -> list[Reading]:
-    """Return the revisions of one reading, newest first."""
-    this = {"issue": issue, "month": month, "horizon_months": horizon_months, "outcome": outcome}
+def revisions(session: Session, of: Mapping[str, Any], *, limit: int = 20) -> list[Reading]:
+    """Return the revisions of one reading (its issue, month, horizon_months, outcome and design), newest first."""
+    this = {name: of[name] for name in ("issue", "month", "horizon_months", "outcome", "design")}
     return list(session.scalars(select(Reading).filter_by(**this).order_by(Reading.revision.desc()).limit(limit)))
 
 
@@ -87,10 +90,12 @@ MONTHS = text("""
 """)
 NEWEST = text("""
     SELECT r.* FROM unnest(CAST(:issues AS text[])) AS i(issue), unnest(CAST(:months AS text[])) AS m(month),
-         unnest(CAST(:horizons AS int[])) AS h(months), unnest(CAST(:outcomes AS text[])) AS o(outcome)
+         unnest(CAST(:horizons AS int[])) AS h(months), unnest(CAST(:outcomes AS text[])) AS o(outcome),
+         unnest(CAST(:designs AS text[])) AS d(design)
     CROSS JOIN LATERAL (
         SELECT * FROM readings x
         WHERE x.issue = i.issue AND x.month = m.month AND x.horizon_months = h.months AND x.outcome = o.outcome
+          AND x.design = d.design
         ORDER BY x.revision DESC LIMIT 1
     ) AS r
 """)

@@ -9,6 +9,8 @@ from markupsafe import Markup
 from console.auth import SignedIn
 from console.exports import exported, wanted
 from console.loyalty_facts import (
+    HORIZONS,
+    READ,
     first_reading,
     forecasts,
     in_order,
@@ -27,15 +29,13 @@ from ledger.database import sessions
 from ledger.readings import issues_read, months_read, newest_revisions, revisions
 from loyalty.advice import RULE
 from loyalty.album import ALL, picture
-from loyalty.outcomes import OUTCOMES
 from loyalty.readable import POOLED
 from loyalty.strata import RULE as READABLE
-from loyalty.units import HORIZONS_MONTHS
 from outreach.playbook import load_playbooks
 
 ROUTER = APIRouter(include_in_schema=False)
 NAV = (40, "Loyalty", "/loyalty", "viewer")
-EXPORTED = ("issue", "month", "horizon_months", "outcome", "revision", "state", "why", "n_contact", "n_hold_out", "mean_contact",
+EXPORTED = ("issue", "month", "horizon_months", "outcome", "design", "revision", "state", "why", "n_contact", "n_hold_out", "mean_contact",
             "mean_hold_out", "effect", "low", "high", "p_value", "power", "smallest_seen", "data_until", "issued_at")  # fmt: skip
 
 
@@ -64,7 +64,7 @@ def of_issue(request: Request, visitor: SignedIn, issue: str) -> Response:
         if issue not in known and issue not in playbooks:
             raise HTTPException(404, unknown_name("loyalty", "issue", issue, [*known, *playbooks]))
         months = months_read(session, issue)
-        rows = in_order(newest_revisions(session, issues=[issue], months=months, horizons=HORIZONS_MONTHS, outcomes=OUTCOMES))
+        rows = in_order(newest_revisions(session, issues=[issue], months=months, horizons=HORIZONS, outcomes=READ))
         if kind:
             return exported([_row(row) for row in rows], f"loyalty-{issue}", kind)
         found = next(iter(judged(session, settings, [issue])), None)
@@ -74,14 +74,14 @@ def of_issue(request: Request, visitor: SignedIn, issue: str) -> Response:
             facts |= {"forecasts": forecasts(session, issue, found.outcome), "revisions": _revisions(session, found)}
     return render(request, "loyalty_issue.html.j2", issue=issue, found=found, playbook=playbooks.get(issue), rule=RULE, readable=READABLE,
                   pooled=[tile(settings, row) for row in rows if row["month"] == POOLED],
-                  monthly=[tile(settings, row) for row in rows if row["month"] != POOLED and found and row["outcome"] == found.outcome],
+                  monthly=[tile(settings, row) for row in rows if row["month"] != POOLED and found and (row["outcome"], row["design"]) == (found.outcome, found.design)],
                   settings_loyalty=settings.loyalty, pictures=pictures(settings, issue), retention=retention(settings, issue), **facts)  # fmt: skip
 
 
 def _revisions(session: Any, found: Any) -> list[Any]:
     """Return the revisions of the promised reading, where there is more than the first."""
     row = found.promised or found.tiles[0]
-    return revisions(session, issue=found.issue, month=POOLED, horizon_months=row["horizon_months"], outcome=row["outcome"])
+    return revisions(session, row)
 
 
 def _row(row: dict[str, Any]) -> dict[str, Any]:
