@@ -7,7 +7,9 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from ledger import database
-from tests.outreach.house import House
+from outreach.plan import plan_day
+from outreach.send import send_due
+from tests.outreach.house import DAY, NOW, House
 from tests.outreach.provider import Provider
 
 
@@ -46,3 +48,14 @@ def provider(monkeypatch):
     monkeypatch.setenv("SENDGRID_API_KEY", "SG.test")
     with Provider() as running:
         yield running
+
+
+@pytest.fixture
+def sent(house, provider):
+    """A house with three messages that SendGrid took."""
+    provider.settings(house)
+    house.playbook(holdout=1e-9)
+    house.crowd(3)
+    plan_day(day=DAY, now=NOW, settings=house.settings)
+    send_due(now=NOW, settings=house.settings)
+    return house
