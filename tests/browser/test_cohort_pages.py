@@ -60,6 +60,7 @@ def page(browser, site):
     opened.context.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_pages_can_be_read_by_everybody(site, page, scheme):
     _, address, path = site

@@ -8,7 +8,7 @@ from feature_store import release
 from ledger.database import sessions
 from outreach.kill_switch import is_paused
 from tests.browser.test_pages import RULES, browser  # noqa: F401 - one browser for all tests of a file
-from tests.console.pages.conftest import operating, past  # noqa: F401 - one past for all tests of this process
+from tests.console.pages.conftest import operated, operating  # noqa: F401 - one past for all tests of this process
 
 pytestmark = pytest.mark.needs("chromium")
 

@@ -16,7 +16,7 @@ from feature_store.build import vectors
 EXAMPLE = "completejourney"
 WEEKS = ("--from", "2017-07-03", "--to", "2017-09-10", "--every", "14")
 EVER = datetime(2030, 1, 1, tzinfo=UTC)
-pytestmark = pytest.mark.needs("data:completejourney")
+pytestmark = [pytest.mark.slow, pytest.mark.needs("data:completejourney")]
 
 
 @pytest.fixture(scope="module")

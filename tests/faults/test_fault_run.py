@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def faults(*arguments):
     command = [sys.executable, "-m", "bench.faults", *arguments]

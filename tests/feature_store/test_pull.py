@@ -229,7 +229,7 @@ def test_an_unknown_reader_is_named(company, source_file, on):
     source_file("billing", BILLING + "")
     source_file("billing", 'reader = "sqll"\n' + BILLING)
 
-    with pytest.raises(ConfigError, match=r"billing\.toml: reader 'sqll' does not exist\. Did you mean 'sql'\? Known: files, sql"):
+    with pytest.raises(ConfigError, match=r"billing\.toml: reader 'sqll' does not exist\. Did you mean 'sql'\? Known: files, inbox, sql"):
         pull_days("billing", first=on(5), last=on(5), settings=company)
 
 

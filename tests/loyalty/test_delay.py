@@ -36,7 +36,7 @@ def worlds(effect, seed):
                            pl.lit(None, pl.Float64).alias("covariate"))  # fmt: skip
     cut = Cut(datetime(2025, 5, 1, tzinfo=UTC), date(2025, 5, 1), 3)
     issues = {issue: ["contacts"] for issue in spread["issue"].unique()}
-    return [row for row in drawn_rows(Drawn(DELAY, spread, lambda ripe: values, (HOURS,), Checks({}, {})), issues, cut, {})
+    return [row for row in drawn_rows(Drawn(DELAY, spread, lambda ripe: values, lambda units, starts: {}, (HOURS,), Checks({}, {})), issues, cut, {})
             if row["month"] == "pooled"]  # fmt: skip
 
 

@@ -68,6 +68,10 @@ class House:
         self.settings = load_settings(self.settings.folder)
         return self.settings
 
+    def any_day(self):
+        """Let messages leave on weekends and holidays too, for tests whose days are not the point."""
+        return self.configure("[outreach]\nwrite_on_weekends = true\nwrite_on_holidays = true\n")
+
     def playbook(self, issue="payment_failing", *, mode="live", holdout=0.5, more="", measure="", approved="live"):
         """Write a playbook, and who let it go as far as `approved` (None: nobody)."""
         text = PLAYBOOK.format(mode=mode, holdout=holdout, more=more)

@@ -19,6 +19,7 @@ DELAY = 'design = "delay"\npromise_hours = 24\n'
 @pytest.fixture
 def house(settings):
     made = House(settings)
+    made.any_day()
     made.playbook(more="never_hold_out = true", holdout=0, measure=DELAY)
     return made
 

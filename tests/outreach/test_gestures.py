@@ -39,6 +39,7 @@ what_you_do   = "You need not do anything."
 
 @pytest.fixture
 def giving(house):
+    house.any_day()
     house.playbook(more=AMENDS)
     return house
 

@@ -21,6 +21,7 @@ def later(**after):
 
 def told(house, *customers, more="", **after):
     """Tell customers, with a playbook that says more later on."""
+    house.any_day()
     house.playbook(holdout=1e-9, more=more)
     path = house.settings.folder / "playbooks" / "payment_failing.toml"
     path.write_text(path.read_text() + later(**after))

@@ -24,6 +24,7 @@ MONTH = timedelta(days=30)
 def house(settings):
     """Forty units of both arms, a month after the draw, all of them drawn to be asked."""
     made = House(settings)
+    settings = made.any_day()
     made.playbook(measure=ASKS)
     made.crowd(40)
     plan_day(day=DAY, now=NOW, settings=settings)

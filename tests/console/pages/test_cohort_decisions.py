@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import select
 
-from console import nudge
+from console.airflow import PASSWORD_ENV
 from ledger.acts import Act
 from ledger.cohorts import Cohort
 from ledger.flags import Flag
@@ -252,7 +252,7 @@ def airflow():
 
 
 def test_airflow_is_told_of_an_approval_at_once(waiting, monkeypatch):
-    monkeypatch.setenv(nudge.PASSWORD_ENV, "secret")
+    monkeypatch.setenv(PASSWORD_ENV, "secret")
     with airflow() as server:
         settings = waiting.configure(f'[console]\nairflow = "http://127.0.0.1:{server.server_port}/"')
         with browser(settings, "approver") as client:

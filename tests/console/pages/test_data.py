@@ -131,8 +131,7 @@ def airflow(operating, monkeypatch):
     server = HTTPServer(("127.0.0.1", 0), Api)
     Thread(target=server.serve_forever, daemon=True).start()
     settings = operating[0]
-    known = settings.console.model_copy(update={"airflow": f"http://127.0.0.1:{server.server_port}"})
-    monkeypatch.setenv("BEFOREHAND_AIRFLOW_USER", "ann")
+    known = settings.console.model_copy(update={"airflow": f"http://127.0.0.1:{server.server_port}", "airflow_user": "ann"})
     monkeypatch.setenv("BEFOREHAND_AIRFLOW_PASSWORD", "secret")
     yield settings.model_copy(update={"console": known}), server, asked
     server.shutdown()
@@ -168,8 +167,8 @@ def test_airflow_that_knows_nobody_says_whom_it_wants_to_know(airflow, monkeypat
     settings, *_ = airflow
     monkeypatch.setenv("BEFOREHAND_AIRFLOW_PASSWORD", "wrong")
     assert "answered 401 to /auth/token" in ask(settings)
-    monkeypatch.delenv("BEFOREHAND_AIRFLOW_USER")
-    assert "BEFOREHAND_AIRFLOW_USER" in ask(settings)
+    monkeypatch.delenv("BEFOREHAND_AIRFLOW_PASSWORD")
+    assert "airflow_user in settings.toml and BEFOREHAND_AIRFLOW_PASSWORD" in ask(settings)
 
 
 def test_where_airflow_is_not_stated_nothing_is_asked(operating):

@@ -45,7 +45,7 @@ def test_a_call_is_settled_once_and_moves_its_message(due):
     with due.open() as session:
         assert open_calls(session) == []
     assert due.message("ann").state == "delivered"
-    assert acts(due) == [("reviewer@lumen.example", "settle_call", {"verdict": "reached"})]
+    assert acts(due) == [("reviewer@lumen.example", "settle_call", {"verdict": "reached", "asked": False})]
 
 
 @pytest.mark.parametrize(("verdict", "state"), [("accepted", "accepted"), ("refused", "refused")])
