@@ -4,7 +4,7 @@ Counts, arms and readings stay: the hash stands where the id stood. What their r
 mails and logs name them, the hash takes the name's place. Running it again, also after a crash, ends the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -78,8 +78,10 @@ def _who(session: Session, settings: Settings, customer_id: str) -> Erased:
     messages = session.execute(select(Message.id, Message.key, Message.day).filter_by(**mine)).all()
     actions = session.execute(select(Action.id, Action.key, Action.day).filter_by(**mine)).all()
     files = [f"mailbox/{m.day}/{m.key}.eml" for m in messages] + [f"{ACTIONS}/{a.day}/{a.key}.json" for a in actions]
-    ids = {"message": [each for m in messages for each in (m.id, m.key)], "action": [a.id for a in actions],
-           "contact": session.scalars(select(Contact.id).filter_by(**mine)), "gesture": session.scalars(select(Gesture.id).filter_by(**mine))}  # fmt: skip
+    ids: dict[str, Iterable[Any]] = {
+        "message": [each for m in messages for each in (m.id, m.key)], "action": [a.id for a in actions],
+        "contact": session.scalars(select(Contact.id).filter_by(**mine)), "gesture": session.scalars(select(Gesture.id).filter_by(**mine)),
+    }  # fmt: skip
     told = (f"customer {customer_id}", *(f"{kind} {each}" for kind, found in ids.items() for each in found))
     pseudonym = suppression_hash(settings, customer_id)
     return Erased(customer_id, names, pseudonym, flags, [m.id for m in messages], tuple(files), told,
