@@ -44,6 +44,7 @@ from outreach.playbook import load_playbooks
 
 CONFIG = Path(__file__).resolve().parents[1] / "config"
 SIZES = {"phone": (390, 844), "desktop": (1280, 900)}
+TALLEST = 9_000  # pixels
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 LETTERS = (("payment_failing", "en"), ("app_trouble", "de"))
 EMAIL, PASSWORD = "ada@lumen.example", "four plain words in a row"
@@ -204,6 +205,9 @@ def _every_way(browser: Browser, folder: Path, name: str, what: str, known: Any 
             _open(page, what)
             if page.evaluate("document.documentElement.scrollWidth > window.innerWidth + 1"):
                 sys.stdout.write(f"{name} {size}: wider than the screen\n")
+            tall = page.evaluate("document.documentElement.scrollHeight")
+            page.set_viewport_size({"width": width, "height": min(max(tall, height), TALLEST)})  # what is out of sight is not painted in frames
+            page.wait_for_timeout(200)
             page.screenshot(path=folder / f"{name}-{size}-{scheme}.png", full_page=True)
             context.close()
 
