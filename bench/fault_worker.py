@@ -132,7 +132,7 @@ def _begin(orders: Orders) -> Settings:
 
 def _plant_bug() -> None:
     """Send first and claim with the record, as one would without a ledger: a kill in between sends twice."""
-    messages.RECORD_ALL = text(str(messages.RECORD_ALL).replace("m.state = 'claimed'", "m.state IN ('planned', 'claimed')"))
+    messages.RECORD_ALL = text(str(messages.RECORD_ALL).replace("mine.was = 'claimed'", "mine.was IN ('planned', 'claimed')"))
 
     def unclaimed(session: Session, *, now: datetime, lease: timedelta, limit: int, claim_id: int | None = None) -> list:
         found = select(*(getattr(Message, name) for name in messages.CLAIMED_ROW)).where(Message.state == "planned", Message.due_at <= now)

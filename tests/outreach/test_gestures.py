@@ -26,7 +26,7 @@ budget_cents_a_month = 20000
 
 UPDATE = """
 [update]
-after_days = 2
+after_days = 1
 
 [update.message.en]
 subject       = "Where we are"
@@ -147,8 +147,8 @@ def test_while_a_gesture_waits_nothing_more_is_said_about_its_flag(giving, verdi
     plan_day(day=DAY, now=NOW, settings=giving.settings)
     send_due(now=NOW, settings=giving.settings)
     gesture = ask(giving, Claim("ann", "a bad month", "Otto", flag_id=flag, cents=2000))
-    later = NOW + timedelta(days=2)
-    plan_day(day=DAY + timedelta(days=2), now=later, settings=giving.settings)
+    later = NOW + timedelta(days=1)
+    plan_day(day=DAY + timedelta(days=1), now=later, settings=giving.settings)
     assert {m.customer_id: m.needs_approval for m in giving.messages(kind="update")} == {"ann": True, "bob": False}
     send_due(now=later, settings=giving.settings)
     assert {m.customer_id: m.state for m in giving.messages(kind="update")} == {"ann": "planned", "bob": "accepted"}

@@ -20,9 +20,8 @@ def later(**after):
 
 
 def told(house, *customers, more="", **after):
-    """Tell customers, with a playbook that says more later on."""
-    house.any_day()
-    house.playbook(holdout=1e-9, more=more)
+    """Tell customers, with a playbook that says more later on, on whatever day that is."""
+    house.playbook(holdout=1e-9, more="write_on_weekends = true\nwrite_on_holidays = true\n" + more)
     path = house.settings.folder / "playbooks" / "payment_failing.toml"
     path.write_text(path.read_text() + later(**after))
     house.customers(*customers)
