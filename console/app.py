@@ -17,6 +17,7 @@ import console.pages
 import console.public
 from console import access, errors, security, sign_in
 from console.body_limit import BodyLimit
+from console.lately import Lately
 from console.limits import Limits
 from console.routers import modules
 from console.timing import Timing
@@ -36,6 +37,7 @@ def create_app(settings: Settings, *, inside_airflow: bool = False) -> FastAPI:
     app = FastAPI(title="Beforehand", version="1", description=console.api.ABOUT, docs_url=None, redoc_url=None,
                   openapi_url="/api/openapi.json", lifespan=None if inside_airflow else _ready)  # fmt: skip
     app.state.settings, app.state.limits, app.state.inside_airflow = settings, Limits(), inside_airflow
+    app.state.lately = Lately()
     app.mount("/static", StaticFiles(directory=STATIC), name="static")
     # Customers reach one path of the company's website, which a proxy hands on; what their pages need lies below it.
     app.mount(f"{PAGES}/static", StaticFiles(directory=STATIC), name="customers_static")

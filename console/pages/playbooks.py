@@ -50,8 +50,9 @@ def playbook(request: Request, visitor: SignedIn, issue: str) -> Response:
     with sessions(settings).begin() as session:
         standing = _standing(session, settings, issue)
         since = _since(session, issue)
+        counted_at, told = request.app.state.lately.counted(("evidence", issue, since), lambda: evidence(session, issue, since=since), now=clock.now())
         known: dict[str, Any] = {
-            "standing": standing, "ladder": facts.ladder(standing), "evidence": evidence(session, issue, since=since), "since": since,
+            "standing": standing, "ladder": facts.ladder(standing), "evidence": told, "since": since, "counted_at": counted_at,
             "steps": facts.steps_taken(session, issue), "versions": facts.versions(session, issue), "measures": facts.measures(session, issue),
             "rehearsed": facts.rehearsed(session, issue, limit=5), "happened": HAPPENED,
         }  # fmt: skip
