@@ -16,10 +16,10 @@ from feature_store import bookkeeping, build
 from feature_store.feature_set import make_set
 from feature_store.feature_set import store as keep
 from tests.feature_store.conftest import company, source_file  # noqa: F401
-from tests.feature_store.engines.test_spark import CLUSTER, lay, master, on_cluster  # noqa: F401
+from tests.feature_store.engines.test_spark import lay, master, on_cluster  # noqa: F401
 from tests.feature_store.histories import DAY, EVERY_SHAPE, T, features_of
 
-pytestmark = CLUSTER
+pytestmark = [pytest.mark.operation, pytest.mark.needs("java", "spark"), pytest.mark.timeout(1800)]
 SHARED = pl.DataFrame({"customer_id": ["b"], "unit_id": ["household"]})
 RULE = RuleModel(("f0",), ("f0 >= 2",), Cases((0.6,), 0.1, 50))
 
