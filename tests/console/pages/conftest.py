@@ -31,16 +31,16 @@ def _configured(folder):
 @pytest.fixture(scope="session")
 def operated(embedded_server, migrated_template, tmp_path_factory):
     """(a database, a folder, the last whole day) of a company with a past, made once, to be copied."""
-    folder = tmp_path_factory.mktemp("operating")
-    _admin(embedded_server, f"CREATE DATABASE operating TEMPLATE {migrated_template} OWNER beforehand")
+    folder, name = tmp_path_factory.mktemp("operating"), f"operating_{uuid.uuid4().hex}"  # a test of pages in a browser makes it again
+    _admin(embedded_server, f"CREATE DATABASE {name} TEMPLATE {migrated_template} OWNER beforehand")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DATABASE_URL", _url(embedded_server, "operating"))
+        patch.setenv("DATABASE_URL", _url(embedded_server, name))
         settings = _configured(folder)
         add_people(settings)
         last = operate(settings)
         database.forget(database.database_url(settings))  # a database that somebody is in cannot be copied
-    yield "operating", folder, last
-    _admin(embedded_server, "DROP DATABASE operating WITH (FORCE)")
+    yield name, folder, last
+    _admin(embedded_server, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture
