@@ -36,6 +36,7 @@ from outreach.plan import message_key
 from outreach.playbook import load_playbooks
 
 DAYS = 40
+MARGIN = 0.041  # of a model's skill, either way
 ISSUES = {  # issue: flags a day, share that is struck, what its messages become
     "payment_failing": (9, 0.44, ("accepted", "held_out", "suppressed")), "app_trouble": (5, 0.31, ("accepted", "held_out")),
     "card_running_out": (6, 0.38, ("shadow",)), "something_odd": (4, 0.12, ("shadow",)), "fee_shock": (3, 0.25, ("accepted", "held_out")),
@@ -112,11 +113,12 @@ def _decide(session: Session, settings: Settings, last: date, now: datetime) -> 
 def _learn(session: Session, last: date, chance: random.Random) -> None:
     for issue, skill in (("payment_failing", 0.183), ("app_trouble", 0.121), ("card_running_out", 0.204)):
         for n, (state, ago) in enumerate((("champion", 24), ("retired", 52), ("challenger", 52))):
+            found, low, high = skill - n / 50, skill - n / 50 - MARGIN, skill - n / 50 + MARGIN
             session.add(Model(
                 sha=f"{issue[:2]}{n}c4e19b70d{n}", issue=issue, detector="learned", state=state, trained_on=last - timedelta(days=ago + n),
                 feature_set="f1", flag_at=0.21, created_at=_at(last - timedelta(days=ago), 4), judged_on=last - timedelta(days=ago - 20),
-                promoted_on=last - timedelta(days=ago) if state != "challenger" else None, why=f"skill {skill - n / 50:+.3f} (+0.142 to +0.224)",
-                scores={"skill": skill - n / 50, "skill_low": 0.142, "skill_high": 0.224, "average_precision": 0.31, "base_rate": 0.04}))  # fmt: skip
+                promoted_on=last - timedelta(days=ago) if state != "challenger" else None, why=f"skill {found:+.3f} ({low:+.3f} to {high:+.3f})",
+                scores={"skill": found, "skill_low": low, "skill_high": high, "average_precision": 0.31, "base_rate": 0.04}))  # fmt: skip
         session.execute(insert(Watch), list(_watches(issue, last, chance)))
 
 
