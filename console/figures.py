@@ -6,7 +6,9 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+import detectors
 from core.errors import LedgerError
+from core.registry import discover
 from core.settings import Settings
 from feature_store import lake
 from feature_store.bookkeeping import dropped_of
@@ -127,7 +129,9 @@ def _said(model: dict[str, Any]) -> str:
 
 
 def _untrained(issue: Any) -> str:
-    return "rule" if issue is not None and "rule" in issue.watching else "not trained yet"
+    """Return the kinds that flag without having learned; else that nothing is trained yet."""
+    kinds = discover(detectors, "DETECTOR")
+    return ", ".join(name for name in (issue.watching if issue is not None else ()) if not kinds[name].learns) or "not trained yet"
 
 
 def _cohorts(session: Session) -> list[dict[str, Any]]:
