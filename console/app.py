@@ -19,12 +19,14 @@ from console import access, errors, security, sign_in
 from console.body_limit import BodyLimit
 from console.lately import Lately
 from console.limits import Limits
+from console.render import compile_templates
 from console.routers import modules
 from console.timing import Timing
 from core.settings import Settings
 from ledger.database import sessions
 from outreach.keyed_hash import keyed_hash
 from outreach.links import PAGES
+from outreach.playbook import load_playbooks
 
 STATIC = Path(__file__).parent / "static"
 
@@ -59,4 +61,6 @@ def create_app(settings: Settings, *, inside_airflow: bool = False) -> FastAPI:
 @asynccontextmanager
 async def _ready(app: FastAPI) -> AsyncIterator[None]:
     sessions(app.state.settings)  # a ledger that cannot be reached is an error at the start, not on the first page
+    compile_templates()
+    load_playbooks(app.state.settings)
     yield

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from console.figures import figures
 from console.next_steps import next_steps
+from console.render import REPORT
 from core.settings import Settings
 from ledger.database import sessions
 from ledger.forecasts import latest_forecasts
@@ -57,7 +58,7 @@ def write_report(settings: Settings, facts: Mapping[str, Any], *, now: datetime)
         "places": _places(settings, facts.get("places") or {}),
         "steps": next_steps(found, readings),
     }  # fmt: skip
-    path.write_text(environment().get_template("report.html.j2").render(context), encoding="utf-8")
+    path.write_text(environment().get_template(REPORT).render(context), encoding="utf-8")
     return Path(str(path))
 
 

@@ -49,7 +49,8 @@ def _when(row: dict[str, Any]) -> str:
 
 FLAGS = text("""
     WITH f AS (
-        SELECT f.*, m.state AS message FROM flags f LEFT JOIN messages m ON m.flag_id = f.id AND m.kind = 'notice'
+        SELECT f.*, m.state AS message FROM flags f
+        LEFT JOIN messages m ON m.flag_id = f.id AND m.kind = 'notice' AND m.issue = :issue AND m.day >= :since
         WHERE f.issue = :issue AND f.day >= :since AND NOT f.replay
     ), untold AS (
         SELECT * FROM f WHERE state IN ('struck', 'expired', 'over') AND message IN ('shadow', 'held_out')
