@@ -16,7 +16,8 @@ from outreach.frame import base_language
 from outreach.letter import Letter
 from outreach.lint import lint
 from outreach.lint_headers import lint_letter
-from outreach.playbook import LATER, Playbook, load_playbooks
+from outreach.playbook import Playbook, load_playbooks
+from outreach.playbook_checks import LATER
 from outreach.sample import ANN, sample_letter
 
 KINDS = ("notice", *LATER)

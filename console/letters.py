@@ -10,7 +10,8 @@ from core.errors import MissingError
 from core.settings import Settings
 from outreach.compose import Composer, Recipient
 from outreach.lint import lint
-from outreach.playbook import LATER, Playbook
+from outreach.playbook import Playbook
+from outreach.playbook_checks import LATER
 
 EXAMPLE = "0" * 32
 KINDS = ("notice", *LATER)

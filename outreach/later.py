@@ -17,7 +17,8 @@ from ledger.bulk import copy_once
 from ledger.gestures import flags_undecided
 from ledger.messages import SENT, Message, State
 from outreach.gate import WOULD_BE_SENT, Candidate, gather, refusals, when
-from outreach.playbook import LATER, Playbook
+from outreach.playbook import Playbook
+from outreach.playbook_checks import LATER
 
 LOOK_BACK_DAYS = 190  # nothing is due later than that
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from core.settings import Settings
 from outreach import words
 from outreach.frame import FRAMES
-from outreach.playbook import LATER, Playbook, Words
+from outreach.playbook import Playbook, Words
+from outreach.playbook_checks import LATER
 from outreach.reading_ease import reading_ease
 from outreach.skeleton import SECTIONS, write_skeleton
 

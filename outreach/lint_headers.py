@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from core.settings import Settings
 from outreach import words
 from outreach.letter import Letter
-from outreach.playbook import ASKS_TO, SUBJECT_AT_MOST
+from outreach.playbook_checks import ASKS_TO, SUBJECT_AT_MOST
 
 HREF, SRC, IMAGE = re.compile(r'href="([^"]*)"'), re.compile(r'src="([^"]*)"'), re.compile(r"<img\b[^>]*>")
 NO_REPLY = re.compile(r"no-?_?reply", re.IGNORECASE)

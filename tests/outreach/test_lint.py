@@ -11,7 +11,8 @@ from outreach.compose import Composer, Recipient
 from outreach.letter import Letter
 from outreach.lint import lint
 from outreach.lint_headers import lint_letter
-from outreach.playbook import LATER, load_playbook, load_playbooks
+from outreach.playbook import load_playbook, load_playbooks
+from outreach.playbook_checks import LATER
 from outreach.reading_ease import FORMULAS, reading_ease
 from tests.outreach.house import NOW
 
