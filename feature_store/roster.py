@@ -2,11 +2,12 @@
 
 A customer is known from the first event about them that was ever recorded; a later correction of that very event does
 not unmake the acquaintance. Files of the lake never change, so each is read once: what is kept, in lake/_roster and in
-memory, are per customer only the rows that were earlier than all recorded before them, and which files they came from.
+memory, are per customer only the rows that were earlier than all recorded before them, in the customers' order, and which files
+they came from.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from io import BytesIO
 
@@ -24,13 +25,7 @@ _KEPT: dict[str, tuple[set[str], pl.DataFrame]] = {}
 
 def roster(settings: Settings, sources: Iterable[str], moment: datetime) -> pl.DataFrame:
     """Return customer_id, sorted, and one column a source: when the customer's first event there occurred."""
-    seen = {source: since_when(_stairs(tables.place(settings, source)), moment) for source in sources}
-    ids = [found.select("customer_id") for found in seen.values()]
-    everyone = (pl.concat(ids) if ids else pl.DataFrame(schema={"customer_id": pl.String})).unique().sort("customer_id")
-    for source, found in seen.items():
-        named = found.rename({"first_at": source})
-        everyone = everyone.join(named, on="customer_id", how="left", maintain_order="left")
-    return everyone
+    return since_when({source: _stairs(tables.place(settings, source)) for source in sources}, moment)
 
 
 def stairs(rows: pl.DataFrame) -> pl.DataFrame:
@@ -40,10 +35,14 @@ def stairs(rows: pl.DataFrame) -> pl.DataFrame:
     return ordered.filter((pl.col("occurred_at") < earlier).fill_null(True))
 
 
-def since_when(stairs: pl.DataFrame, moment: datetime) -> pl.DataFrame:
-    """Return customer_id and `first_at` of those with a row recorded and occurred before the moment."""
-    known = stairs.filter(pl.col("recorded_at") < moment, pl.col("occurred_at") < moment)
-    return known.group_by("customer_id").agg(first_at=pl.col("occurred_at").min())
+def since_when(stairs: Mapping[str, pl.DataFrame], moment: datetime) -> pl.DataFrame:
+    """Return customer_id, sorted, of those with a row recorded and occurred before the moment, and their first one in each source."""
+    if not stairs:
+        return pl.DataFrame(schema={"customer_id": pl.String})
+    before = lambda rows: rows.lazy().filter(pl.col("recorded_at") < moment, pl.col("occurred_at") < moment)
+    known = [before(rows).select("customer_id", pl.col("occurred_at").alias(source)) for source, rows in stairs.items()]
+    in_order = pl.concat(known, how="diagonal").sort("customer_id")  # quick, as each source's rows are in order
+    return in_order.group_by("customer_id", maintain_order=True).agg(pl.col(source).min() for source in stairs).collect()
 
 
 def _stairs(uri: str) -> pl.DataFrame:
@@ -56,7 +55,7 @@ def _stairs(uri: str) -> pl.DataFrame:
         new = tables.scan_files(sorted(live - seen)).filter(~pl.col("deleted"))
         rows = new.select(pl.col(name).cast(kind) for name, kind in STAIRS.items())
         lowest = rows.group_by("customer_id", "recorded_at").agg(pl.col("occurred_at").min())
-        kept = lengthened(kept, lowest.select(*STAIRS).collect())
+        kept = lengthened(kept, lowest.select(*STAIRS).collect()).sort("customer_id")
         _store(uri, live, kept)
     _KEPT[uri] = (live, kept)
     return kept
@@ -74,7 +73,7 @@ def _stored(uri: str) -> tuple[set[str], pl.DataFrame]:
         return set(), pl.DataFrame(schema=STAIRS)
     content = place.read_bytes()
     files = json.loads(pl.read_parquet_metadata(BytesIO(content))["files"])
-    return {f"{uri}/{name}" for name in files}, pl.read_parquet(BytesIO(content))
+    return {f"{uri}/{name}" for name in files}, pl.read_parquet(BytesIO(content)).sort("customer_id")
 
 
 def _store(uri: str, files: set[str], stairs: pl.DataFrame) -> None:
