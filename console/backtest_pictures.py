@@ -74,7 +74,7 @@ def lead_time(done: Backtested) -> tuple[str, Table]:
     layers = [drawn]
     if middle:
         layers += [chart_of(middle).mark_rule(color=INK, strokeDash=[4, 2]).encode(x="median:Q"),
-                   chart_of(middle).mark_text(color=INK, align="left", dx=4, y=8).encode(x="median:Q", text="said:N")]  # fmt: skip
+                   chart_of(middle).mark_text(color=INK, align="left", dx=4, y=-6).encode(x="median:Q", text="said:N")]  # fmt: skip
     return svg(alt.layer(*layers)), (["days before", "flags"], [[f"{b['from']} to {b['to']}", str(b["flags"])] for b in bars])
 
 
