@@ -17,7 +17,7 @@ from core import clock
 from core.settings import Settings
 from feature_store import lake, release
 from feature_store.bookkeeping import record_pull
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger import api_tokens
 from ledger.acts import Act
 from ledger.brakes import pull_brake

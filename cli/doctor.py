@@ -34,7 +34,7 @@ def _try(what: str, check: Callable[[], Any]) -> dict[str, Any]:
 
 
 def _sources(settings: Settings) -> str:
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     found = load_sources(settings)
     if not found:

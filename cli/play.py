@@ -62,7 +62,7 @@ class Tally:
 def pull_span(settings: Settings, first: date, last: date, pullers: Pullers | None = None) -> dict[str, int]:
     """Pull every source for `first` to `last` and close those days; return how many rows were read, kept, quarantined."""
     from feature_store.lake import close_days
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     pullers = pullers or Pullers(steps=1)
     reports = pullers.pull(settings, sorted(load_sources(settings), reverse=True), first, last)

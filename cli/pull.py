@@ -17,7 +17,7 @@ def pull(
     from core.errors import ConfigError, unknown_name
     from feature_store.lake import close_days
     from feature_store.pull import pull_days
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     settings, end = configured(), day_or_yesterday(last)
     start, known = to_day(first) or end, load_sources(settings)

@@ -33,7 +33,7 @@ def quarantine(
 
 def _list(settings: Settings, source: str | None) -> None:
     from feature_store.release import days
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     rows = [[name, str(day)] for name in sorted(load_sources(settings)) if source in (None, name) for day in days(settings, name)]
     VOICE.table("In quarantine", ["source", "day"], rows)

@@ -51,7 +51,7 @@ def run(
 def check_configuration(settings: Settings) -> None:
     """Read every file of the configuration, so that a mistake in one ends the run before it begins."""
     from detectors.issue import load_issues
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
     from outreach.playbook import load_playbooks
 
     for load in (load_sources, load_issues, load_playbooks):

@@ -16,7 +16,8 @@ import polars as pl
 from core.settings import Settings
 from feature_store import lake, release
 from feature_store.bookkeeping import dropped_of
-from feature_store.sources.source import Source, load_sources
+from feature_store.sources.configured import load_sources
+from feature_store.sources.source import Source
 
 KEPT_SECONDS = 30.0
 LATELY = timedelta(days=28)

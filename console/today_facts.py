@@ -112,7 +112,7 @@ def late_of(session: Session, *, now: datetime) -> list[Late]:
 def late_sources(settings: Settings, *, now: datetime) -> list[dict[str, Any]]:
     """Return the sources that are behind, with the last day each was pulled for; read from the lake's books, so not on every view."""
     from feature_store import lake
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     expected = last_whole_day(now - GRACE)
     pulled = {row["source"]: row["last"] for row in lake.pulls(settings).group_by("source").agg(_last()).to_dicts()}

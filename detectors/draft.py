@@ -9,7 +9,7 @@ from core.settings import Settings
 from core.strict import load_toml
 from detectors.issue import Issue, load_issues
 from detectors.trouble import events
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 LOOKED_AT_DAYS = 91
 TEXT = '''# A draft, from what was missed until {day}: {n} in {looked} days. Rename it to {name}.toml to let a detector learn it.

@@ -12,7 +12,8 @@ from core.registry import discover
 from core.settings import Settings
 from core.strict import Strict, load_toml
 from detectors.condition import Condition, parse
-from feature_store.sources.source import Source, load_sources
+from feature_store.sources.configured import load_sources
+from feature_store.sources.source import Source
 
 Scalar = bool | int | float | str
 FORMS = ({"event"}, {"any_of"}, {"absent_for_days", "source"}, {"count_at_least", "event", "within_days"})

@@ -23,7 +23,7 @@ from detectors.issue import Issue, load_issues
 from detectors.trouble import STRIKES, strikes
 from detectors.watching import kinds_of
 from feature_store import lake
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger.bulk import copy_once
 from ledger.database import sessions
 from ledger.days import mark_done

@@ -35,7 +35,7 @@ from feature_store.build import build_days, vectors
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet
 from feature_store.roster import roster
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger.base import add_once
 from ledger.database import sessions
 from ledger.days import Day, mark_done

@@ -17,7 +17,7 @@ from feature_store.defaults import hand_made
 from feature_store.drawing import draw
 from feature_store.feature_set import in_use
 from feature_store.shape import shape
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 
 def kinds_of(settings: Settings, issue: Issue) -> dict[str, Detector]:

@@ -14,7 +14,7 @@ from core.clock import as_day, days
 from core.errors import MissingError
 from core.settings import Settings, current
 from feature_store import tables
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 PULLS = {
     "source": pl.String, "first": pl.Date, "last": pl.Date, "again": pl.Boolean, "read": pl.Int64, "kept": pl.Int64,

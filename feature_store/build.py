@@ -22,7 +22,7 @@ from feature_store.as_of import compute_each
 from feature_store.defaults import freeze
 from feature_store.feature_set import FeatureSet, in_use, load
 from feature_store.roster import roster
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from feature_store.tables import is_local
 
 

@@ -15,7 +15,7 @@ from feature_store.drawing import draw
 from feature_store.feature import Feature, measures
 from feature_store.feature_set import FeatureSet, make_set, store
 from feature_store.shape import Shape, shape
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 log = logging.getLogger(__name__)
 

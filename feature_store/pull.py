@@ -14,10 +14,11 @@ from core.errors import ConfigError, SourceError
 from core.settings import Settings, current
 from feature_store import gate, lake, quarantine, release
 from feature_store.bookkeeping import dropped_of, record_pull
+from feature_store.sources.configured import find_source
 from feature_store.sources.lookups import PROBLEM, follow
 from feature_store.sources.mapping import RAW, to_events
 from feature_store.sources.reader import Reader, reader_of
-from feature_store.sources.source import Source, find_source
+from feature_store.sources.source import Source
 from feature_store.sources.times import INSTANT, end_of_day
 
 LOG = logging.getLogger(__name__)

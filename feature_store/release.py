@@ -16,7 +16,7 @@ import polars as pl
 from core.errors import ConfigError, MissingError, unknown_name
 from core.settings import Settings
 from core.storage import write_whole
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 BREAKS = "breaks "  # how the gate begins a reason that is an expectation's
 ROWS = {"file": pl.String, "row": pl.Int64, "kind": pl.String, "event_id": pl.String, "reason": pl.String, "original": pl.String}

@@ -7,7 +7,7 @@ import polars as pl
 from core.errors import ConfigError, unknown_name
 from core.settings import Settings
 from feature_store.lake import scan, schema
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 
 def split(settings: Settings, key: str, parts: int) -> list[str]:

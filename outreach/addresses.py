@@ -24,7 +24,7 @@ COLUMNS = ("customer_id", "unit_id", *DETAILS, "consent", "updated_at")
 def sync_day(*, day: date | str, now: datetime, settings: Settings | None = None) -> int:
     """Bring the contact details known by the end of `day` into the ledger; return how many customers are new or changed."""
     from feature_store.sources import contact_details
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     settings = settings or current()
     day = as_day(day)

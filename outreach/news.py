@@ -48,7 +48,7 @@ def read_news(*, day: date | str, now: datetime, settings: Settings | None = Non
 def events(settings: Settings, name: str, *, where: str, since: datetime, before: datetime) -> pl.DataFrame:
     """Return event_id, customer_id, occurred_at and recorded_at of the events "source.kind", in their order."""
     from feature_store import lake
-    from feature_store.sources.source import load_sources
+    from feature_store.sources.configured import load_sources
 
     source, _, kind = name.partition(".")
     known = load_sources(settings)

@@ -16,7 +16,7 @@ from core import clock
 from core.errors import ConfigError, MissingError, unknown_name
 from core.settings import Settings
 from feature_store import release
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger.acts import Act
 from ledger.database import sessions
 from ledger.sign_ins import Visitor

@@ -5,9 +5,10 @@ from datetime import date
 import polars as pl
 
 from core.settings import Settings
+from feature_store.sources.configured import load_sources
 from feature_store.sources.lookups import follow
 from feature_store.sources.reader import DAY, reader_of
-from feature_store.sources.source import Source, in_braces, load_sources
+from feature_store.sources.source import Source, in_braces
 from feature_store.sources.times import INSTANT, read_times
 from feature_store.sources.values import as_ids, as_yes_or_no
 

@@ -13,8 +13,9 @@ from upath import UPath
 from core.clock import days
 from core.errors import ConfigError, MissingError, SourceError, unknown_name
 from core.settings import Settings
+from feature_store.sources.configured import fill
 from feature_store.sources.reader import joined, placed
-from feature_store.sources.source import Lookup, Source, columns_used, fill
+from feature_store.sources.source import Lookup, Source, columns_used
 from feature_store.tables import is_local
 
 _ENDINGS = {".csv": "csv", ".tsv": "csv", ".ndjson": "ndjson", ".jsonl": "ndjson", ".parquet": "parquet"}

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import ConfigError, SourceError, unknown_name
 from core.settings import Settings
+from feature_store.sources.configured import fill
 from feature_store.sources.reader import DAY, joined, placed
-from feature_store.sources.source import Lookup, Source, columns_used, fill
+from feature_store.sources.source import Lookup, Source, columns_used
 from feature_store.sources.times import read_times
 
 _ENGINES: dict[str, sa.Engine] = {}

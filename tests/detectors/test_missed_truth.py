@@ -12,7 +12,7 @@ from core.settings import load_settings
 from detectors.missed import groups, missed_between
 from feature_store.lake import close_days
 from feature_store.pull import pull_days
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger.flags import Flag
 from ledger.models import Model
 from simulator.company import Company

@@ -11,7 +11,7 @@ from polars.testing import assert_frame_equal
 from feature_store import lake
 from feature_store.build import vectors
 from feature_store.pull import pull_days
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 EXAMPLE = "ravenstack"
 WEEKS = ("--from", "2024-07-01", "--to", "2024-12-01", "--every", "21", "--train-every", "105")

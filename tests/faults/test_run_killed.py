@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from core.settings import load_settings
 from feature_store.lake import scan
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from ledger import database
 from outreach.keyed_hash import SECRET_ENV
 

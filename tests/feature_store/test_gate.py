@@ -8,7 +8,7 @@ import pytest
 from core.errors import CheckBrokeError, ConfigError, GateError, MissingError
 from feature_store import gate
 from feature_store.pull import pull_days
-from feature_store.sources.source import find_source
+from feature_store.sources.configured import find_source
 
 BILLING = """
 role = "billing"

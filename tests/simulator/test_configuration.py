@@ -11,7 +11,7 @@ from core.settings import load_settings
 from detectors.issue import load_issues
 from feature_store import lake
 from feature_store.pull import pull_days
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 from simulator.company import Company
 from simulator.today import SOURCES
 from simulator.truth import load_truth

@@ -11,8 +11,8 @@ from moto.server import ThreadedMotoServer
 from core.errors import ConfigError, SourceError
 from feature_store import lake
 from feature_store.pull import pull_days
+from feature_store.sources.configured import find_source
 from feature_store.sources.reader import DAY, FILE, ROW, reader_of
-from feature_store.sources.source import find_source
 
 CSV = "id,account,paid_at,amount\n1,007,2026-01-01T10:00:00,9.5\n2,008,2026-01-01T11:00:00,\n"
 NDJSON = ('{"id":1,"account":"007","paid_at":"2026-01-01T10:00:00","amount":9.5}\n'

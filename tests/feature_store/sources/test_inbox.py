@@ -9,8 +9,8 @@ import pytest
 from core.errors import ConfigError
 from feature_store import lake
 from feature_store.pull import pull_days
+from feature_store.sources.configured import find_source
 from feature_store.sources.reader import reader_of
-from feature_store.sources.source import find_source
 from ledger.inbox import receive
 
 GUIDE = Path(__file__).parents[3] / "docs" / "api.md"

@@ -6,10 +6,10 @@ import polars as pl
 import pytest
 
 from core.errors import ConfigError, SourceError
+from feature_store.sources.configured import find_source
 from feature_store.sources.lookups import PROBLEM, follow
 from feature_store.sources.mapping import to_events
 from feature_store.sources.reader import reader_of
-from feature_store.sources.source import find_source
 
 HEAD = 'role = "contacts"\npath = "{root}/raw/{day}.csv"\ncustomer_id = "account"\nevent_id = "id"\n'
 

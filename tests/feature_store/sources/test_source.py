@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import ConfigError
-from feature_store.sources.source import load_sources
+from feature_store.sources.configured import load_sources
 
 GOOD = """
 role = "billing"

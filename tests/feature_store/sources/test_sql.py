@@ -6,8 +6,8 @@ import sqlalchemy as sa
 from core.errors import ConfigError, SourceError
 from feature_store import lake
 from feature_store.pull import pull_days
+from feature_store.sources.configured import find_source
 from feature_store.sources.reader import DAY, reader_of
-from feature_store.sources.source import find_source
 
 PAYMENTS = """
 role = "billing"
