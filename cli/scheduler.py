@@ -72,6 +72,9 @@ class Scheduler:
             "AIRFLOW__API__SECRET_KEY": self._secret(),
             "AIRFLOW__API_AUTH__JWT_SECRET": self._secret(),
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # The console inside tells Airflow of approvals by the API, as its admin.
+            "BEFOREHAND_AIRFLOW": self.url,
+            "BEFOREHAND_AIRFLOW_PASSWORD": self.password(),
         } | ({"BEFOREHAND_LIVE_FROM": live_from.isoformat()} if live_from else {})
 
     def start(self, *, live_from: date | None) -> None:
@@ -150,8 +153,12 @@ class Scheduler:
         return _request(method, self.url + path, body, headers)
 
     def password(self) -> str:
-        """Return the password that Airflow made for the user admin."""
-        return json.loads((self.home / "simple_auth_manager_passwords.json.generated").read_text())["admin"]
+        """Return the password of Airflow's user admin, made before Airflow starts, which then keeps it."""
+        kept = self.home / "simple_auth_manager_passwords.json.generated"
+        if not kept.exists():
+            kept.touch(mode=0o600)
+            kept.write_text(json.dumps({"admin": secrets.token_urlsafe(12)}))
+        return str(json.loads(kept.read_text())["admin"])
 
     def is_alive(self) -> bool:
         """Whether the process we started still runs."""

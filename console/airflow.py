@@ -16,6 +16,7 @@ from core.settings import Settings
 
 DAGS = ("pull", "detect", "watch", "reach_out", "measure", "send", "train")  # in the order of a day
 PASSWORD_ENV = "BEFOREHAND_AIRFLOW_PASSWORD"
+ADDRESS_ENV = "BEFOREHAND_AIRFLOW"  # what `beforehand up` says of the Airflow it starts
 COOKIE = "_token"  # in which Airflow's own pages keep who is signed in
 PATIENCE_SECONDS = 3.0
 RUNS = 5
@@ -47,14 +48,19 @@ class Dag:
         return self.runs[0] if self.runs else None
 
 
+def address_of(settings: Settings) -> str | None:
+    """Return where Airflow answers, without a slash at the end: [console] airflow, or what started this process says; None for nowhere."""
+    base = settings.console.airflow or os.environ.get(ADDRESS_ENV)
+    return base.rstrip("/") if base else None
+
+
 def dags(request: Request) -> list[Dag]:
     """Return our DAGs with their newest runs. Raise MissingError with the reason where Airflow does not tell."""
-    settings: Settings = request.app.state.settings
-    base = settings.console.airflow
+    base = address_of(request.app.state.settings)
     if base is None:
         raise MissingError("Where Airflow answers is not stated: [console] airflow in settings.toml.")
     try:
-        with httpx.Client(base_url=base.rstrip("/"), timeout=PATIENCE_SECONDS) as client:
+        with httpx.Client(base_url=base, timeout=PATIENCE_SECONDS) as client:
             client.headers["authorization"] = f"Bearer {_token(request, client)}"
             return [_dag(client, name, base) for name in DAGS]
     except httpx.HTTPStatusError as error:
@@ -92,7 +98,7 @@ def _dag(client: httpx.Client, name: str, base: str) -> Dag:
     known = client.get(f"/api/v2/dags/{name}").raise_for_status().json()
     asked = client.get(f"/api/v2/dags/{name}/dagRuns", params={"limit": RUNS, "order_by": "-run_after"})
     return Dag(name, bool(known["is_paused"]), tuple(_run(each) for each in asked.raise_for_status().json()["dag_runs"]),
-               f"{base.rstrip('/')}/dags/{name}")  # fmt: skip
+               f"{base}/dags/{name}")  # fmt: skip
 
 
 def _run(told: dict[str, Any]) -> Run:

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 
-from console.airflow import PATIENCE_SECONDS, token_of
+from console.airflow import PATIENCE_SECONDS, address_of, token_of
 from core import clock
 from core.settings import Settings
 from ledger.acts import Act, acts_about
@@ -23,11 +23,12 @@ ACT, ACTOR = "nudge", "console"
 
 def nudge(settings: Settings, issue: str, day: date) -> bool:
     """Ask Airflow to run the `send` DAG now; whatever it answers is kept in the audit trail. Return whether it will."""
-    if settings.console.airflow is None:
+    airflow = address_of(settings)
+    if airflow is None:
         return False
     answered, said = True, "runs now"
     try:
-        said = _trigger(settings, settings.console.airflow.rstrip("/"))
+        said = _trigger(settings, airflow)
     except (httpx.HTTPError, KeyError, ValueError) as error:
         answered, said = False, f"{type(error).__name__}: {error}"
         LOG.warning("%s: Airflow did not answer; the decision stands and the next run takes it up. %s", subject(issue, day), said)

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from console import cohort_facts as facts
 from console import cohort_table as table
+from console.airflow import address_of
 from console.auth import SignedIn
 from console.exports import exported, wanted
 from console.nudge import last_nudge
@@ -109,9 +110,9 @@ def _taken_up(settings: Settings, found: Cohort) -> dict[str, Any] | None:
     """Return what is known of how an approved cohort is taken up: whether Airflow is told, and what it said."""
     if found.state != "approved" or found.planned_at is not None:
         return None
-    newest = last_nudge(settings, found.issue, found.day) if settings.console.airflow else None
+    newest = last_nudge(settings, found.issue, found.day) if address_of(settings) else None
     fresh = newest if newest and found.decided_at and newest["at"] >= found.decided_at else None
-    return {"told": settings.console.airflow is not None, "nudge": fresh}
+    return {"told": address_of(settings) is not None, "nudge": fresh}
 
 
 def path_of(request: Request, issue: str, day: date) -> str:

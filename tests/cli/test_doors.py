@@ -6,7 +6,9 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.app import app
+from cli.scheduler import Scheduler
 from cli.voice import VOICE
+from console.airflow import ADDRESS_ENV, PASSWORD_ENV
 from core.errors import ConfigError, LedgerError
 from ledger.api_tokens import token_in_force
 from ledger.customers import Customer
@@ -128,3 +130,14 @@ def test_the_doctor_asks_dns_where_mail_leaves_and_warns_without_a_ramp(settings
     with NameServer({}) as server:
         path.write_text(f'{plain}\n[outreach]\nchannel = "smtp"\n[outreach.domain]\nname_server = "{server.address}"\n')
         assert not checked("domain")["ok"]
+
+
+def test_the_console_inside_airflow_is_told_where_airflow_answers_and_as_whom(settings):
+    scheduler = Scheduler(settings, database_url="postgresql://here/ours", airflow_url="postgresql://here/airflow")
+    scheduler.home.mkdir(parents=True, exist_ok=True)
+
+    told = scheduler.environment(None)
+
+    assert told[ADDRESS_ENV] == scheduler.url
+    assert told[PASSWORD_ENV] == scheduler.password() != ""
+    assert [(scheduler.home / name).stat().st_mode & 0o077 for name in ("secret", "simple_auth_manager_passwords.json.generated")] == [0, 0]

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from sqlalchemy import select
 
-from console.airflow import PASSWORD_ENV
+from console.airflow import ADDRESS_ENV, PASSWORD_ENV
 from ledger.acts import Act
 from ledger.cohorts import Cohort
 from ledger.flags import Flag
@@ -263,6 +263,15 @@ def test_airflow_is_told_of_an_approval_at_once(waiting, monkeypatch):
     assert server.asked[0][1] == {"username": "admin", "password": "secret"}
     assert server.asked[1][1:] == ({"logical_date": None}, "Bearer let me in")
     assert "Airflow took it up" in page
+
+
+def test_an_airflow_that_started_the_console_is_told_without_a_word_in_the_settings(waiting, monkeypatch):
+    monkeypatch.setenv(PASSWORD_ENV, "secret")
+    with airflow() as server, browser(waiting.settings, "approver") as client:
+        monkeypatch.setenv(ADDRESS_ENV, f"http://127.0.0.1:{server.server_port}")
+        say(client, "approve")
+
+    assert [path for path, _, _ in server.asked] == ["/auth/token", "/api/v2/dags/send/dagRuns"]
 
 
 def test_an_airflow_that_does_not_answer_is_said_and_the_decision_stands(waiting, caplog):
