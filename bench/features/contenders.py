@@ -9,6 +9,7 @@ import resource
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -29,6 +30,7 @@ from feature_store.feature_set import FeatureSet, make_set, store
 USED = {"usage": ["customer_hash", "kind", "occurred_at", "seconds", "bytes"],
         "invoices": ["customer_hash", "kind", "occurred_at", "amount_cents"]}  # fmt: skip
 WINDOW_DAYS = 90
+SPARK = {"spark.driver.memory": "6g", "spark.sql.shuffle.partitions": "4", "spark.ui.showConsoleProgress": "false"}
 
 
 @dataclass
@@ -58,8 +60,7 @@ def ours(task: Task) -> pl.DataFrame:
 
 def ours_twelve(task: Task) -> pl.DataFrame:
     """Compute them as of twelve days in one pass; the last is compared."""
-    *_, last = computed(task, list(CUTOFFS))
-    return last
+    return deque(computed(task, list(CUTOFFS)), maxlen=1)[0]
 
 
 def polars(task: Task) -> pl.DataFrame:
@@ -70,15 +71,23 @@ def polars(task: Task) -> pl.DataFrame:
     return compute(sixty(), frames, moment, task.roster)
 
 
-def cold_build(task: Task) -> pl.DataFrame:
+def spark(task: Task) -> pl.DataFrame:
+    """Compute them with the same declarations on Spark: one process of two cores, whose own memory and processor time are not counted."""
+    from feature_store.engines.spark import cluster, vectors
+
+    frame = vectors(task.settings, sixty(), moment_after(DAY), USED, cluster(task.settings))
+    return pl.DataFrame(frame.orderBy("customer_id").toArrow()).cast({pl.Float64: pl.Float32})
+
+
+def cold_build(task: Task) -> str:
     """Build the day's vectors as the product does and write them, with nothing kept from the day before."""
     _forget(task)
-    return build.read(build.build_day(day=DAY, settings=task.settings))
+    return build.build_day(day=DAY, settings=task.settings)
 
 
-def increment(task: Task) -> pl.DataFrame:
+def increment(task: Task) -> str:
     """Build the day's vectors from what the day before kept, and write them."""
-    return build.read(build.build_day(day=DAY, settings=task.settings))
+    return build.build_day(day=DAY, settings=task.settings)
 
 
 def duckdb(task: Task) -> pl.DataFrame:
@@ -100,9 +109,9 @@ def day_before(task: Task) -> None:
         path.unlink()
 
 
-CONTENDERS: dict[str, Callable[[Task], pl.DataFrame | None]] = {
+CONTENDERS: dict[str, Callable[[Task], pl.DataFrame | str | None]] = {
     c.__name__: c
-    for c in (floor, ours, ours_twelve, polars, cold_build, increment, duckdb, pandas, day_before)
+    for c in (floor, ours, ours_twelve, polars, spark, cold_build, increment, duckdb, pandas, day_before)
 }
 
 
@@ -131,19 +140,28 @@ def warm(task: Task) -> None:
     next(compute_each(sixty(), looks, [moment_after(FIRST)], lambda _: task.roster, pl.Float32()))
 
 
+def on_spark(task: Task) -> None:
+    """Let Spark stand by, and read the first day alone."""
+    from feature_store.engines.spark import cluster, vectors
+
+    features = task.settings.features.model_copy(update={"engine": "spark", "master": "local[2]", "spark": SPARK})
+    task.settings = task.settings.model_copy(update={"features": features})
+    vectors(task.settings, sixty(), moment_after(FIRST), USED, cluster(task.settings)).toArrow()
+
+
 def main() -> None:
     """Run one contender and say how long it took."""
     name, home, result = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     settings = load_settings(home / "config")
     task = Task(settings, pl.read_parquet(home / "roster.parquet"))
     if name not in ("floor", "duckdb", "pandas"):
-        warm(task)
+        (on_spark if name == "spark" else warm)(task)
     cpu, began = time.process_time(), time.perf_counter()
     found = CONTENDERS[name](task)
     seconds, cpu = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     if found is not None:
-        found.write_parquet(result)
+        (build.read(found) if isinstance(found, str) else found).write_parquet(result)
     print(json.dumps({"seconds": seconds, "cpu": cpu, "peak_mb": peak}))  # noqa: T201
 
 

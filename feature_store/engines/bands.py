@@ -200,6 +200,11 @@ class Bands:
         for cells, before in saved:
             cells[..., at] = before
 
+    def let_go(self) -> None:
+        """Forget what was added up slot by slot, once it was read out for the last time."""
+        self.counts = self.counts[..., :0].copy()
+        self.sums, self.absent, self.extremes = {}, {}, {}
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return every array by name, customers along the last axis."""
         found: dict[str, NDArray[Any]] = {"counts": self.counts, "newest": self.newest}

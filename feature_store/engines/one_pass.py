@@ -78,7 +78,10 @@ class OnePass:
                 self.kept.save(bands, decoder)
             counted = None if versions is None else decoder.from_frame(self.widest.newest_of(versions.lazy(), moment).collect())
             with bands.with_rows(counted) if counted is not None else nullcontext():
-                yield Readout(bands)
+                found = Readout(bands)
+                if moment == self.moments[-1]:
+                    bands.let_go()
+                yield found
 
     def _settled(self, found: Measured, moment: datetime) -> dict[Measure, Values]:
         """Return the last numbers again, exact for those where they hang on the order of rows at one instant."""
