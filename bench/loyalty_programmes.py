@@ -7,7 +7,7 @@ import numpy as np
 from bench.loyalty import Report
 from loyalty.effect import Effects, compare
 from loyalty.moments import Moments, of_rows
-from loyalty.size import sd_of_rate, units_needed
+from loyalty.size import sd_of_moved_rate, sd_of_rate, units_needed
 from outreach.holdout import draw as hash_draw
 
 PROGRAMMES = 500
@@ -38,7 +38,7 @@ def _programmes(sign: int, draw: np.random.Generator) -> tuple[float, float, flo
     better = worse = cover = 0
     for _ in range(PROGRAMMES):
         stays, effect, share = draw.uniform(0.75, 0.95), draw.uniform(0.02, 0.05), draw.choice([0.5, 0.3, 0.1])
-        size = units_needed(sd=sd_of_rate(stays), effect=effect, share=share)
+        size = units_needed(sd=sd_of_rate(stays), effect=effect, share=share, sd_contacted=sd_of_moved_rate(stays, effect))
         truth = sign * min(effect, 1 - stays)
         kept = [draw.binomial(n, rate) for n, rate in ((size.contact, stays + truth), (size.hold_out, stays))]
         found = _of_rates(np.array([[size.contact, size.hold_out]], dtype=float), np.array([kept], dtype=float), share)

@@ -18,7 +18,7 @@ from ledger.measures import Measure
 from loyalty.outcomes import configured, unit_outcomes
 from loyalty.readable import data_cut, settled
 from loyalty.row import DELAY, DISCONTINUITY, HOLD_OUT, HOURS
-from loyalty.size import Size, power_of, sd_of_rate, smallest_effect, units_needed
+from loyalty.size import Size, power_of, sd_of_moved_rate, sd_of_rate, smallest_effect, units_needed
 from loyalty.units import HORIZONS_MONTHS, UNITS, windows
 from loyalty.wording import amount, count
 
@@ -39,6 +39,13 @@ class Base:
     sd: float
     sd_after_cut: float
     based_on: str
+    yes_or_no: bool = False
+
+    def sd_contacted(self, effect: float) -> float:
+        """Return the spread after the cut of those contacted, where the effect is there, in the direction that spreads it more."""
+        if not self.yes_or_no or self.mean is None:
+            return self.sd_after_cut
+        return self.sd_after_cut * max(sd_of_moved_rate(self.mean, effect) / self.sd, 1.0)
 
 
 def enrolment(
@@ -66,7 +73,7 @@ def enrolment(
     if design == DISCONTINUITY:
         return facts | {"why": "at a threshold it depends on how densely scores lie there, which only the first readings show: each says the "
                                "smallest effect it could have seen. Count on several times the units that holding out would need"}
-    size = units_needed(sd=base.sd_after_cut, effect=float(effect), share=share)
+    size = units_needed(sd=base.sd_after_cut, effect=float(effect), share=share, sd_contacted=base.sd_contacted(float(effect)))
     facts |= {"smallest_effect": effect, "needs_contact": size.contact, "needs_hold_out": size.hold_out}
     if not weekly:
         never = f"no flags in the last {LOOK_BACK_DAYS} days: never at this volume. Pool issues, or widen the issue"
@@ -131,7 +138,8 @@ def _base(settings: Settings, session: Session, issue: str, promise: Mapping[str
     explained = values.select(pl.corr("value", "covariate")).item() if values["covariate"].null_count() == 0 else None
     rest = math.sqrt(1 - explained**2) if explained is not None and math.isfinite(explained) else 1.0
     mean = float(values["value"].mean())  # type: ignore[arg-type]
-    return Base(mean, sd, sd * rest, f"{len(past):,} past flags whose {months} month{'s' if months > 1 else ''} have passed")
+    return Base(mean, sd, sd * rest, f"{len(past):,} past flags whose {months} month{'s' if months > 1 else ''} have passed",
+                yes_or_no=bool(values["value"].is_in([0.0, 1.0]).all()))  # fmt: skip
 
 
 def _past(settings: Settings, session: Session, issue: str, months: int, day: date) -> pl.DataFrame:

@@ -1,11 +1,14 @@
 """How many units a reading needs, and what a number of units can see."""
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm
 from statsmodels.stats.power import tt_ind_solve_power
 
-from loyalty.size import power_of, sd_of_rate, smallest_effect, units_needed
+from loyalty.size import power_of, sd_of_moved_rate, sd_of_rate, smallest_effect, units_needed
 
 
 @pytest.mark.parametrize(("effect", "share"), [(0.5, 0.5), (0.1, 0.5), (0.2, 0.1), (0.05, 0.02)])
@@ -36,3 +39,10 @@ def test_the_needed_units_have_the_power_they_were_asked_for(effect, share, sd):
 def test_what_compares_nothing_is_refused(share, effect):
     with pytest.raises(ValueError, match="compare nothing"):
         units_needed(sd=1.0, effect=effect, share=share)
+
+
+@given(st.floats(0.7, 0.95), st.sampled_from([0.5, 0.3, 0.1]))
+def test_harm_to_a_high_rate_is_seen_as_often_as_promised_though_it_spreads_more(stays, share):
+    size = units_needed(sd=sd_of_rate(stays), effect=0.04, share=share, sd_contacted=sd_of_moved_rate(stays, 0.04))
+    se = math.hypot(sd_of_rate(stays - 0.04) / math.sqrt(size.contact), sd_of_rate(stays) / math.sqrt(size.hold_out))
+    assert norm.sf(norm.isf(0.025) - 0.04 / se) == pytest.approx(0.8, abs=0.01)
