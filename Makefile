@@ -4,7 +4,7 @@
 
 SETUP := sh requirements/setup.sh
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3  # on two cores: one of them always waits, for a database or a browser
 UV_COMPILE = $(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --quiet --python-version 3.11 pyproject.toml
 EXTRAS := dev spark causal bench
 

@@ -44,9 +44,9 @@ def look(page):
 
 
 @pytest.mark.parametrize("view", [
-    {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
-    {"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"},
-    {"viewport": {"width": 640, "height": 450}, "color_scheme": "light"},  # 1280 pixels at 200 %
+    pytest.param({"viewport": {"width": 390, "height": 844}, "color_scheme": "light"}),
+    pytest.param({"viewport": {"width": 1280, "height": 900}, "color_scheme": "dark"}, marks=pytest.mark.slow),
+    pytest.param({"viewport": {"width": 640, "height": 450}, "color_scheme": "light"}, marks=pytest.mark.slow),  # 1280 pixels at 200 %
 ], ids=["phone, light", "desk, dark", "twice as large"])  # fmt: skip
 def test_every_page_can_be_read_by_everybody(site, browser, view):  # noqa: F811
     _, address, paths = site
