@@ -70,11 +70,11 @@ def dags(request: Request) -> list[Dag]:
 
 
 def _token(request: Request, client: httpx.Client) -> str:
-    held = request.cookies.get(COOKIE) if request.app.state.inside_airflow else None
-    if held:
-        return held
-    token = token_of(request.app.state.settings, client)
-    if token is None:
+    if request.app.state.inside_airflow:  # whoever looks sees what Airflow lets them see, whatever the console itself may ask
+        token = request.cookies.get(COOKIE)
+    else:
+        token = token_of(request.app.state.settings, client)
+    if not token:
         raise MissingError(f"Airflow wants to know who asks. {_hint(request)}")
     return token
 
