@@ -9,6 +9,7 @@ Each evaluation costs it some 10 ms however few the rows. So what must hold for 
 """
 
 import os
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,6 +25,8 @@ from feature_store.sources.source import Expect, Source
 __all__ = ["build_docs", "check_days", "check_rows", "check_share"]
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")  # nothing about a company's data leaves its machines
+# It imports PySpark where that is installed, and its word about pandas is not for whoever pulls a day.
+warnings.filterwarnings("ignore", message="PySpark does not yet fully support pandas", category=FutureWarning)
 _NEVER_EMPTY = ("customer_id", "kind", "occurred_at", "event_id")
 _ROW_COUNT = "ExpectTableRowCountToBeBetween"
 _MACHINES: dict[str, tuple[str, "_Machine"]] = {}
