@@ -170,3 +170,13 @@ def test_files_from_before_rows_were_in_order_are_read_too(company, monkeypatch)
         lake.add(company, "s", frame, first=a_day(0), last=a_day(0))
 
     check(company, FEATURES, [START + timedelta(days=1)])
+
+
+def test_what_is_planned_for_the_very_midnight_belongs_to_the_day_that_begins(company, tmp_path_factory):
+    company, midnight = fresh(company, tmp_path_factory), START + timedelta(days=3)
+    rest = (midnight - timedelta(days=1), (midnight - timedelta(days=1)).date(), False, 3, 0.5, "pro")
+    lay(company, [(1, [("e0", "a", "paid", START, START, START, START.date(), False, 1, 0.5, "basic")]),
+                  (2, [("e1", "a", "failed", midnight, midnight - timedelta(days=1), *rest)])])  # fmt: skip
+
+    check(company, FEATURES, [midnight])
+    check(company, FEATURES, [midnight, midnight + timedelta(days=1)])
