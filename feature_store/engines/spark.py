@@ -50,6 +50,8 @@ def cluster(settings: Settings) -> Any:
     builder = SparkSession.builder.appName("beforehand").master(settings.features.master)
     if "//127.0.0.1" in settings.features.master or settings.features.master.startswith("local"):
         given |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+    # A session made here asks the environment alone with which Python the workers run our functions.
+    os.environ.setdefault("PYSPARK_PYTHON", given["spark.pyspark.python"])
     try:
         return builder.config(map=given).getOrCreate()
     except (PySparkException, OSError) as error:
