@@ -6,7 +6,7 @@ units, are averaged, which steadies them; with many rows two sets, each blind to
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -17,7 +17,9 @@ from detectors.calibration import calibrated, calibration_of
 from detectors.detector import Examples, Model, Numbers, Probabilities, drawn
 from detectors.evaluate import calibration_in_the_large, log_odds
 
-FEW_ROWS = 40_000                 # up to which five sets of trees are worth their time
+FEW_ROWS = 50_000                 # up to which five sets of trees are worth their time
+CALM_A_TROUBLE = 10               # rows without trouble that trees are grown on; of more, each weighs more
+CALM_AT_LEAST = 10_000
 ROWS_TO_CALIBRATE_ON = 200_000    # evenly along the days, when there are more
 TROUBLES_TO_SAY_HOW_HIGH = 100    # on the newest days; with fewer, all days say it
 
@@ -108,9 +110,10 @@ def fit(grower: Grower, shape: Shape, train: Examples, calibrate: Examples) -> B
     steep the calibration is comes from all days, how high it lies from those of `calibrate`, the newest.
     """
     known = train.and_also(calibrate)
-    groups = 5 if len(known.struck) <= FEW_ROWS else 2
+    grown_on = thinned(known, np.ones(len(known.struck), dtype=np.bool_), calm=max(CALM_A_TROUBLE * int(known.struck.sum()), CALM_AT_LEAST))
+    groups = 5 if len(grown_on.struck) <= FEW_ROWS else 2
     group = known.unit % groups
-    sets = in_threads(lambda g: _grown(grower, known, group != g, shape), groups)
+    sets = in_threads(lambda g: _grown(grower, grown_on.of(grown_on.unit % groups != g), shape), groups)
     rows = drawn(np.arange(len(group)), ROWS_TO_CALIBRATE_ON, np.ones(len(group)))
     blind, later = known.of_rows(rows), rows >= len(train.struck)
     odds = _blind_odds(grower, sets, blind.numbers, group[rows])
@@ -121,8 +124,25 @@ def fit(grower: Grower, shape: Shape, train: Examples, calibrate: Examples) -> B
     return Boosted(known.features, grower, tuple(sets), calibration)
 
 
-def _grown(grower: Grower, known: Examples, among: NDArray[np.bool_], shape: Shape) -> Any:
-    return grower.grow(known.numbers[among], known.struck[among], known.weight[among], shape)
+def _grown(grower: Grower, known: Examples, shape: Shape) -> Any:
+    return grower.grow(known.numbers, known.struck, known.weight, shape)
+
+
+def thinned(known: Examples, among: NDArray[np.bool_], *, calm: int, struck: int | None = None) -> Examples:
+    """Return the rows `among` these, those without trouble at most `calm`, and of the others `struck`; what they weigh is kept.
+
+    Ten without trouble for each with it tell nearly all that more of them would (King and Zeng 2001).
+    """
+    rows: list[NDArray[np.int64]] = []
+    weight = known.weight.copy()
+    for outcome, most in ((True, struck), (False, calm)):
+        mine = np.flatnonzero(among & (known.struck == outcome))
+        kept = mine if most is None or len(mine) <= most else drawn(mine, most, np.ones(len(weight)))
+        if len(kept) < len(mine):
+            weight[kept] *= known.weight[mine].sum() / max(known.weight[kept].sum(), 1e-300)
+        rows.append(kept)
+    chosen = np.sort(np.concatenate(rows))
+    return replace(known.of_rows(chosen), weight=weight[chosen])
 
 
 def _blind_odds(grower: Grower, sets: list[Any], numbers: Numbers, group: NDArray[np.int64]) -> Probabilities:

@@ -9,7 +9,6 @@ import importlib
 import json
 import warnings
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
@@ -37,6 +36,8 @@ TRUSTED = [  # what a stored model may be made of beyond the plain types that sk
 ]
 
 
+AT_HAND = 64
+_LOADED: dict[tuple[Any, ...], "Stored"] = {}
 _FITTING: set[tuple[str, str]] = set()  # models found to fit a feature set; both are named by what they hold
 
 
@@ -82,7 +83,7 @@ def _golden(model: Model, sample: Numbers) -> dict[str, Any]:
 def load(settings: Settings, sha: str, detector: Detector, frozen: FeatureSet) -> Stored:
     """Return a model, checked against the features it will be given; raise ModelError when anything differs."""
     folder = settings.root.joinpath("models", sha)
-    stored = _load(str(settings.root), sha, detector, folder)
+    stored = _loaded(sha, detector, folder)
     if (sha, frozen.version) not in _FITTING:
         for problem in _differing(stored.card, frozen):
             raise ModelError(f"{folder}: {problem} in feature set {frozen.version}. Train again: beforehand train.")
@@ -108,9 +109,20 @@ def _differing(card: dict[str, Any], frozen: FeatureSet) -> list[str]:
             for f in card["features"] if "sign" not in f and given.get(f["name"]) != f]  # fmt: skip
 
 
-@lru_cache(maxsize=64)
-def _load(root: str, sha: str, detector: Detector, folder: UPath) -> Stored:
-    """Read and check a model once a process."""
+def _loaded(sha: str, detector: Detector, folder: UPath) -> Stored:
+    """Return a model, read and checked once a process for as long as its files stay as they are."""
+    try:
+        key = (str(folder), *(folder.joinpath(name).stat().st_mtime for name in ("card.json", "model.skops")))
+    except FileNotFoundError as error:
+        raise ModelError(f"{folder}: the model's files are not there. Train again: beforehand train.") from error
+    if key not in _LOADED:
+        while len(_LOADED) >= AT_HAND:
+            _LOADED.pop(next(iter(_LOADED)))
+        _LOADED[key] = _load(sha, detector, folder)
+    return _LOADED[key]
+
+
+def _load(sha: str, detector: Detector, folder: UPath) -> Stored:
     try:
         card = json.loads((folder / "card.json").read_text())
         content = (folder / "model.skops").read_bytes()

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from detectors.boosted import Grower, Shape, in_threads
-from detectors.detector import Examples, drawn
+from detectors.boosted import Grower, Shape, in_threads, thinned
+from detectors.detector import Examples
 from detectors.evaluate import surprise
 
 ROWS_TO_TRY_ON = 10_000   # a fold, as many again to judge; more calm customers than that are thinned and weigh more
@@ -58,25 +57,11 @@ def folds(known: Examples) -> list[Fold]:
         origin = days[max(len(days) * (number + FOLDS) // (2 * FOLDS), 1)] if len(days) > 1 else None
         before = known.cutoff < origin if origin is not None else np.ones(len(third), dtype=bool)
         after = known.cutoff >= origin if origin is not None else before
-        sides = [_thinned(known, before & (third != number)), _thinned(known, after & (third == number))]
+        sides = [thinned(known, side, calm=ROWS_TO_TRY_ON, struck=ROWS_TO_TRY_ON // 2)
+                 for side in (before & (third != number), after & (third == number))]  # fmt: skip
         if all(side.struck.any() and not side.struck.all() for side in sides):
             found.append(Fold(*sides))
     return found
-
-
-def _thinned(known: Examples, among: NDArray[np.bool_]) -> Examples:
-    """Return at most so many rows, those without trouble thinned first; the weights still add up."""
-    rows: list[NDArray[np.int64]] = []
-    weight = known.weight.copy()
-    for outcome, most in ((True, ROWS_TO_TRY_ON // 2), (False, ROWS_TO_TRY_ON)):
-        mine = np.flatnonzero(among & (known.struck == outcome))
-        kept = drawn(mine, most, np.ones(len(weight))) if len(mine) > most else mine
-        if len(kept):
-            weight[kept] *= known.weight[mine].sum() / max(known.weight[kept].sum(), 1e-300)
-        rows.append(kept)
-    chosen = np.sort(np.concatenate(rows))
-    part = known.of_rows(chosen)
-    return Examples(**{**vars(part), "weight": weight[chosen]})
 
 
 def _loss(grower: Grower, fold: Fold, shapes: list[Shape], number: int) -> float:

@@ -31,7 +31,6 @@ def frozen(first_day):
 @pytest.fixture
 def kept(company, frozen):
     """The sha of a stored model, and its folder."""
-    models._load.cache_clear()
     sha = store(company, MODEL, CARD, frozen, SAMPLE)
     return sha, company.root / "models" / sha
 

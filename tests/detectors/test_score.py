@@ -173,7 +173,6 @@ def test_a_model_whose_features_are_computed_differently_now_is_refused(play, li
     (fact,) = train_all(day=nth(150), now=NOW, settings=live.settings)
     changed = Feature("billing__payment_failed__count_7d", Measure("billing", "count", 8, kind="payment_failed"), 0)
     freeze(live.settings, nth(151), keep=[changed])
-    models._load.cache_clear()
 
     with pytest.raises(ModelError, match=f"{fact['sha']}: feature 'billing__payment_failed__count_7d' is defined differently"):
         score(152)

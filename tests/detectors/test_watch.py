@@ -84,7 +84,6 @@ def test_a_model_that_cannot_be_loaded_stops_sending_and_says_why(trained, sessi
     sha = session.scalars(select(Model.sha)).one()
     card = trained.root / "models" / sha / "card.json"
     card.write_text(json.dumps({**json.loads(card.read_text()), "libraries": {"scikit-learn": "0.1"}}))
-    models._load.cache_clear()
 
     assert watch_day(day=END, now=NOW, settings=trained) == {"looks": 1, "alarms": 1}
 
