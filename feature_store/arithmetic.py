@@ -10,6 +10,7 @@ from feature_store.measure import ZERO_WHEN_NO_ROW, Measure
 
 Names = Mapping[Measure, str]
 DECIMALS_OF_A_TIE = 6
+LEAST_DAYS = 1.0  # of a pace since an anchor: an hour after it one use would be a day's pace of twenty-four
 
 
 def names_of(wanted: Iterable[Measure]) -> dict[Measure, str]:
@@ -41,8 +42,16 @@ def _number(what: Any, names: Names) -> nw.Expr:
     if isinstance(what, Share):
         return _divided(what.of, what.whole, names)
     if isinstance(what, Trend):
-        return _divided(what.of, longer(what), names) * (what.against_days / (what.of.window_days or what.against_days))
+        return _divided(what.of, longer(what), names) * what.against_days / _own_days(what, names)
     return nw.col(names[what])
+
+
+def _own_days(trend: Trend, names: Names) -> nw.Expr:
+    """Return how many days a trend's own window has: those since its anchor, one at the least."""
+    if trend.of.since is None:
+        return nw.lit(float(trend.of.window_days or trend.against_days))
+    days = nw.col(names[trend.of.since])
+    return nw.when(days > LEAST_DAYS).then(days).otherwise(nw.when(~days.is_null()).then(nw.lit(LEAST_DAYS)))
 
 
 def _divided(over: Measure, under: Measure, names: Names) -> nw.Expr:

@@ -17,8 +17,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from feature_store.arithmetic import finished, names_of
-from feature_store.engines import kernels
+from feature_store.arithmetic import LEAST_DAYS, finished, names_of
+from feature_store.engines import anchored, kernels
 from feature_store.engines.exact import Values, exactly
 from feature_store.engines.kept import Kept
 from feature_store.engines.one_pass import OnePass
@@ -99,7 +99,9 @@ def compute_each(
         given = {m: np.full(everyone.height, np.nan) for m in _wanted(features) if m.aggregate == "tenure"}
         for measure, values in given.items():
             values[at] = _tenure(asked, measure.source, moment)
-        yield _assembled(features, ChainMap(given, *read), asked, at, kind or pl.Float64())
+        found = ChainMap(given, *read)
+        since = anchored.measured(_wanted(features), partial(_rows, features, looks, moment), moment, everyone["customer_id"], found)
+        yield _assembled(features, ChainMap(since, *found.maps), asked, at, kind or pl.Float64())
 
 
 def _inverse(order: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -129,7 +131,7 @@ def _passes(
     features: list[Feature], looks: Looks, moments: Sequence[datetime], everyone: pl.DataFrame, kept: Path | None
 ) -> Iterator[Iterable[Mapping[Measure, Values]]]:
     for source, days in windows(features).items():
-        mine = [m for m in _wanted(features) if m.source == source and m.aggregate != "tenure"]
+        mine = [m for m in anchored.plain(_wanted(features)) if m.source == source and m.aggregate != "tenure"]
         widest = looks(source, moments[-1], _since(moments[0], days))
         one = partial(_look, looks, source, days)
         place = Kept(kept / source) if kept is not None and days is not None and len(moments) == 1 else None
@@ -141,6 +143,11 @@ def _passes(
 
 def _look(looks: Looks, source: str, days: int | None, moment: datetime) -> Look | None:
     return looks(source, moment, _since(moment, days))
+
+
+def _rows(features: list[Feature], looks: Looks, moment: datetime, source: str) -> pl.LazyFrame | None:
+    look = _look(looks, source, windows(features)[source], moment)
+    return None if look is None else look.lazy()
 
 
 def with_hash(roster: pl.DataFrame) -> pl.DataFrame:
@@ -196,7 +203,7 @@ def _measured(
     """Return each plain measure's values in the roster's order, NaN where there was no row."""
     wanted = _wanted(features)
     found = {m: _tenure(roster, m.source, moment) for m in wanted if m.aggregate == "tenure"}
-    by_source = {s: [m for m in wanted if m.source == s and m.aggregate != "tenure"] for s in frames}
+    by_source = {s: [m for m in anchored.plain(wanted) if m.source == s and m.aggregate != "tenure"] for s in frames}
 
     def of_source(source: str) -> dict[Measure, Values]:
         return exactly(source, frames[source], by_source[source], moment, roster["customer_id"], tally=tally)
@@ -204,7 +211,7 @@ def _measured(
     with ThreadPoolExecutor(AT_ONCE) as threads:
         for values in threads.map(of_source, (source for source, of_one in by_source.items() if of_one)):
             found |= values
-    return found
+    return found | anchored.measured(wanted, frames.get, moment, roster["customer_id"], found)
 
 
 def _tenure(roster: pl.DataFrame, source: str, moment: datetime) -> Values:
@@ -219,8 +226,8 @@ def _values(feature: Feature, found: Mapping[Measure, Values]) -> Values:
         return _divided(_or_zero(what.over, found), _or_zero(what.under, found))
     if isinstance(what, Trend):
         usual = longer(what)
-        days = what.against_days / (what.of.window_days or what.against_days)
-        return _divided(_or_zero(what.of, found), _or_zero(usual, found)) * days
+        own = what.of.window_days or what.against_days if what.of.since is None else np.maximum(found[what.of.since], LEAST_DAYS)
+        return _divided(_or_zero(what.of, found), _or_zero(usual, found)) * what.against_days / own
     assert isinstance(what, Measure)
     return found[what]
 

@@ -2,16 +2,17 @@
 
 Every source gives counts (of all rows, of its most frequent kinds, of the other kinds), sums and means of its number
 columns, their last value, recency, tenure, active days and a trend; by its role also slopes, regularity, volatility, shares,
-journeys begun and not ended, and the percentile among peers. A source of customers gives each attribute's last known value;
+journeys begun and not ended, the percentile among peers, and how use changed with a fee or another kind of bill. A source of customers gives each attribute's last known value;
 a text becomes one yes-or-no feature a value.
 """
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
 from core.settings import Features
-from feature_store.feature import Feature, Measure, Peer, Share, Trend
+from feature_store.feature import Feature, Measure, Peer, Ratio, Share, Trend
 from feature_store.shape import Shape
 
 BEGINS, ENDS = ("started", "begun", "opened"), ("finished", "completed", "succeeded", "done", "closed")
@@ -22,11 +23,19 @@ PEERS = ("plan", "tier", "product", "segment", "cycle")  # attributes that say w
 def draw(shapes: Iterable[Shape], limits: Features) -> list[Feature]:
     """Return the default features of all sources: at most `limits.at_most`, each source in turn giving its next."""
     shapes = list(shapes)
-    peers = peers_of(shapes)
-    lists = [list(_of_attributes(s) if s.role == "customers" else _of_events(s, limits.windows_days, peers)) for s in shapes]
+    among = Among(peers_of(shapes), tuple(s for s in shapes if s.role == "billing"))
+    lists = [list(_of_attributes(s) if s.role == "customers" else _of_events(s, limits.windows_days, among)) for s in shapes]
     in_turn = (f for f in chain.from_iterable(zip_longest(*lists)) if f is not None)
     chosen = list({f.name: f for f in in_turn}.values())[: limits.at_most]
     return sorted(chosen, key=lambda f: f.name)
+
+
+@dataclass(frozen=True)
+class Among:
+    """What a source's features are held against: the attribute (source, column) that makes peers, and the bills."""
+
+    peers: tuple[str, str] | None
+    bills: tuple[Shape, ...]
 
 
 def peers_of(shapes: Iterable[Shape]) -> tuple[str, str] | None:
@@ -48,7 +57,7 @@ def _of_attributes(shape: Shape) -> Iterator[Feature]:
             yield Feature(f"{shape.source}__{name}__is_{word}", is_value, empty=0)
 
 
-def _of_events(shape: Shape, windows_days: Sequence[int], peers: tuple[str, str] | None) -> Iterator[Feature]:
+def _of_events(shape: Shape, windows_days: Sequence[int], among: Among) -> Iterator[Feature]:
     """Yield the features of a source of events, those that say most first: the limit cuts from the end."""
     source, widest = shape.source, max(windows_days)
     yield Feature(f"{source}__recency_days", Measure(source, "recency", widest))
@@ -64,8 +73,10 @@ def _of_events(shape: Shape, windows_days: Sequence[int], peers: tuple[str, str]
     yield from _by_role(shape, widest)
     month = min(windows_days, key=lambda days: abs(days - 28))
     yield from _journeys(shape, month)
-    if peers and shape.role in ("telemetry", "purchases"):
-        yield Feature(f"{source}__count_{month}d__among_{peers[1]}", Peer(Measure(source, "count", month), *peers))
+    if among.peers and shape.role in ("telemetry", "purchases"):
+        yield Feature(f"{source}__count_{month}d__among_{among.peers[1]}", Peer(Measure(source, "count", month), *among.peers))
+    if shape.role == "telemetry":
+        yield from _since_bills(shape, among.bills, widest)
 
 
 def _by_role(shape: Shape, days: int) -> Iterator[Feature]:
@@ -93,6 +104,18 @@ def _journeys(shape: Shape, days: int) -> Iterator[Feature]:
         if begins in BEGINS and ends is not None:
             open_ = Measure(shape.source, "unfinished", days, kind=kind, finish=ends, usual_hours=USUAL_HOURS)
             yield Feature(f"{shape.source}__{journey}__unfinished_{days}d", open_, empty=0)
+
+
+def _since_bills(shape: Shape, bills: Sequence[Shape], days: int) -> Iterator[Feature]:
+    """Yield how use changed with each kind of bill: its pace since then against the usual one, and so its numbers."""
+    source, use = shape.source, Measure(shape.source, "count", days)
+    for bill in bills:
+        for word, kind in _words(bill.kinds):
+            anchor, said = Measure(bill.source, "recency", days, kind=kind), f"since_{bill.source}_{word}"
+            yield Feature(f"{source}__trend_{said}", Trend(replace(use, since=anchor), days))
+            for name in shape.numbers:
+                usual = Measure(source, "mean", days, column=name)
+                yield Feature(f"{source}__{name}__change_{said}", Ratio(replace(usual, since=anchor), usual))
 
 
 def _in_window(shape: Shape, days: int) -> Iterator[Feature]:

@@ -29,7 +29,10 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Trend:
-    """A measure's pace per day in its own window divided by its pace over the longer `against_days`; 1 is steady."""
+    """A measure's pace per day in its own window divided by its pace over the longer `against_days`; 1 is steady.
+
+    The own window of a measure `since` an anchor is the time since then, a day at the least.
+    """
 
     of: Measure
     against_days: int
@@ -106,17 +109,22 @@ def _measures(what: What) -> tuple[Measure, ...]:
     if isinstance(what, Peer):
         return *_measures(what.of), what.group
     if isinstance(what, Ratio):
-        return what.over, what.under
+        return with_anchors(what.over, what.under)
     if isinstance(what, Trend):
-        return what.of, longer(what)
+        return with_anchors(what.of, longer(what))
     if isinstance(what, Share):
-        return what.of, what.whole
-    return (what,)
+        return with_anchors(what.of, what.whole)
+    return with_anchors(what)
+
+
+def with_anchors(*plain: Measure) -> tuple[Measure, ...]:
+    """Return the measures, and after them the recencies that they begin at."""
+    return (*plain, *dict.fromkeys(m.since for m in plain if m.since is not None))
 
 
 def longer(trend: Trend) -> Measure:
-    """Return the measure a trend is held against: the same rows over the longer window."""
-    return replace(trend.of, window_days=trend.against_days)
+    """Return the measure a trend is held against: the same rows over the longer window, whatever it begins at."""
+    return replace(trend.of, window_days=trend.against_days, since=None)
 
 
 def declaration(feature: Feature) -> dict[str, Any]:

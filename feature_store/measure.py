@@ -17,6 +17,7 @@ OF_A_COLUMN = {"sum", "mean", "min", "max", "last", "slope", "volatility", "unti
 WITH_OR_WITHOUT_COLUMN = {"slope"}
 ZERO_WHEN_NO_ROW = {"count", "sum", "distinct_days", "unfinished"}  # inside a ratio or trend, where nothing adds up to nothing
 WITHOUT_WINDOW = {"last", "recency", "tenure", "until", "category"}
+SINCE_AN_ANCHOR = {"count", "sum", "mean", "min", "max", "distinct_days", "volatility"}
 HOURS_A_DAY = 24
 
 
@@ -37,6 +38,9 @@ class Measure:
       those gaps divided by their mean, from three rows on; 0 is clockwork, about 1 is chance.
     - `unfinished`: rows of `kind` older than `usual_hours` that no row of kind `finish` followed within `usual_hours`.
     - `formula`: a free Narwhals expression over the window's rows; exact, slower than the rest.
+
+    With `since`, a recency of any source, only rows from that newest row on count: what was used since the fee was charged.
+    Missing where the anchor is, and where no row has come since.
     """
 
     source: str
@@ -49,6 +53,7 @@ class Measure:
     finish: str | None = None
     usual_hours: float | None = None
     formula: Formula | None = None
+    since: "Measure | None" = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be computed, and any window that reaches past the as-of moment."""
@@ -83,20 +88,32 @@ class Measure:
             found.append(f"takes no equals, got {self.equals!r}")
         if (self.aggregate == "formula") != (self.formula is not None):
             found.append("needs a formula" if self.formula is None else "takes no formula")
+        return found + (self._problems_of(self.since) if self.since else [])
+
+    def _problems_of(self, anchor: "Measure") -> list[str]:
+        found = []
+        if self.aggregate not in SINCE_AN_ANCHOR:
+            found.append(f"takes no since. Known: {', '.join(sorted(SINCE_AN_ANCHOR))}")
+        if anchor.aggregate != "recency" or anchor.since is not None:
+            found.append(f"is since a {anchor.aggregate}. Give a recency of plain rows")
+        if not anchor.window_days or anchor.window_days > (self.window_days or 0):
+            found.append(f"has a window of {self.window_days} days, since one of {anchor.window_days}. Make it as long as the anchor's")
         return found
 
 
-LATER_FIELDS = {"finish", "usual_hours", "formula"}  # left out of a declaration where they say nothing, as before they were
+LATER_FIELDS = {"finish", "usual_hours", "formula", "since"}  # left out of a declaration where they say nothing, as before they were
 
 
 def as_plain(measure: Measure) -> dict[str, Any]:
     """Return a measure as plain JSON values; one that uses no later field reads as it always did."""
     plain = {f.name: getattr(measure, f.name) for f in fields(measure)}
     plain = {name: value for name, value in plain.items() if name not in LATER_FIELDS or value is not None}
-    return {**plain, "formula": measure.formula.as_plain()} if measure.formula else plain
+    plain |= {"formula": measure.formula.as_plain()} if measure.formula else {}
+    return plain | ({"since": as_plain(measure.since)} if measure.since else {})
 
 
 def from_plain(stored: dict[str, Any]) -> Measure:
     """Return the measure `as_plain` was made from. Raise ConfigError where a formula's code is not the stored one."""
     formula = formula_named(**stored["formula"]) if stored.get("formula") else None
-    return Measure(**{**stored, "other_than": tuple(stored["other_than"]), "formula": formula})
+    since = from_plain(stored["since"]) if stored.get("since") else None
+    return Measure(**{**stored, "other_than": tuple(stored["other_than"]), "formula": formula, "since": since})

@@ -1,5 +1,6 @@
 """The words of a feature, made from its declaration so that "<number> <these words>" reads as English."""
 
+from dataclasses import replace
 from typing import Any
 
 from feature_store.feature import Peer, Ratio, Share, Trend
@@ -11,7 +12,10 @@ def in_words(what: Any) -> str:
     if isinstance(what, Peer):
         return f"of customers with the same {_plain(what.column)} come below in {in_words(what.of)}"
     if isinstance(what, Trend):
-        return f"times the usual pace of {_rows(what.of)} (last {what.of.window_days} days against {what.against_days})"
+        own = f"since {_anchor(what.of.since)}" if what.of.since else f"last {what.of.window_days} days"
+        return f"times the usual pace of {_rows(what.of)} ({own} against {what.against_days}{' days' if what.of.since else ''})"
+    if isinstance(what, Ratio) and what.over.since and replace(what.over, since=None) == what.under:
+        return f"times the usual {_column(what.under) or _rows(what.under)} of {_rows(what.under)} since {_anchor(what.over.since)}"
     if isinstance(what, Ratio):
         return f"{_of_measure(what.over)} for each of {_of_measure(what.under)}"
     if isinstance(what, Share):
@@ -47,7 +51,13 @@ def _of_measure(measure: Measure) -> str:
     return words[measure.aggregate]
 
 
+def _anchor(anchor: Measure) -> str:
+    return f"the last of {_rows(anchor)}"
+
+
 def _within(measure: Measure) -> str:
+    if measure.since:
+        return f" since {_anchor(measure.since)}"
     days = measure.window_days
     return f" in {days} {'day' if days == 1 else 'days'}" if days else ""
 

@@ -31,12 +31,21 @@ def exactly(
     return found | _planned(source, rows, others, moment, customers) if others else found
 
 
-def _planned(
-    source: str, rows: pl.LazyFrame, wanted: Sequence[Measure], moment: datetime, customers: pl.Series
+def since_anchors(
+    source: str, rows: pl.LazyFrame, wanted: Sequence[Measure], moment: datetime, ages: pl.DataFrame
 ) -> dict[Measure, Values]:
+    """Return measures since anchors in the order of `ages`, which has customer_id and each anchor's days (see `anchor_name`)."""
+    return _planned(source, rows, wanted, moment, ages["customer_id"], ages)
+
+
+def _planned(
+    source: str, rows: pl.LazyFrame, wanted: Sequence[Measure], moment: datetime, customers: pl.Series,
+    ages: pl.DataFrame | None = None,
+) -> dict[Measure, Values]:  # fmt: skip
     names = {measure: f"m{n}" for n, measure in enumerate(wanted)}
+    begun = None if ages is None else ages.lazy()
     try:
-        parts = pl.collect_all([part.to_native() for part in measured(rows, names, moment)])
+        parts = pl.collect_all([part.to_native() for part in measured(rows, names, moment, begun)])
     except LookaheadError as error:
         raise LookaheadError(f"{source}: {error}") from error
     wide = pl.DataFrame({"customer_id": customers})

@@ -4,6 +4,7 @@ Times become whole microseconds before the moment first, so that windows, days a
 come out equal everywhere.
 """
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -13,7 +14,7 @@ import narwhals as nw
 
 from feature_store.engines.journeys import unfinished
 from feature_store.engines.prepared import MICROSECONDS_A_DAY, matching, prepared, value_of
-from feature_store.measure import Measure
+from feature_store.measure import Measure, as_plain
 
 Frame = nw.LazyFrame[Any]
 Names = Mapping[Measure, str]
@@ -22,18 +23,43 @@ NEWEST = ("last", "until", "category")
 GAPS = ("mean_gap", "gap_variation")
 
 
-def measured(rows: Any, names: Names, moment: datetime) -> list[Frame]:
+def measured(rows: Any, names: Names, moment: datetime, ages: Any = None) -> list[Frame]:
     """Return frames of customer_id and the named measures over one source's rows known at `moment`, a native frame.
 
+    For measures since an anchor `ages` has, a native frame as well, customer_id and the anchor's days under `anchor_name`.
     A customer without a row may be absent, or null. Raise LookaheadError when a row is from the moment or later.
     """
-    frame, wanted = prepared(rows, list(names), moment), list(names)
-    found = [_totals(frame, {m: names[m] for m in wanted if m.aggregate in TOTALS})]
+    frame = prepared(rows, list(names), moment)
+    wanted = [m for m in names if m.since is None]
+    found = [_since(frame, alike, names, ages) for alike in _by_anchor(names)]
+    found += [_totals(frame, {m: names[m] for m in wanted if m.aggregate in TOTALS})]
     found += [_newest(frame, alike, names) for alike in _alike(wanted, NEWEST, aggregate="last", equals=None)]
     found += [_gaps(frame, alike, names) for alike in _alike(wanted, GAPS, aggregate="mean_gap")]
     found += [unfinished(frame, m, names[m]) for m in wanted if m.aggregate == "unfinished"]
     found += [_formula(frame, m, names[m]) for m in wanted if m.aggregate == "formula"]
     return [part for part in found if part is not None]
+
+
+def anchor_name(anchor: Measure) -> str:
+    """Return the column under which the days since an anchor are given: its declaration's own."""
+    return f"days since {json.dumps(as_plain(anchor), sort_keys=True)}"
+
+
+def _by_anchor(names: Names) -> list[list[Measure]]:
+    anchored: dict[Measure, list[Measure]] = {}
+    for measure in names:
+        if measure.since is not None:
+            anchored.setdefault(measure.since, []).append(measure)
+    return list(anchored.values())
+
+
+def _since(frame: Frame, alike: list[Measure], names: Names, ages: Any) -> Frame | None:
+    """Return totals over the rows from each customer's anchor on, whose age in days is a whole number of microseconds."""
+    days = nw.col(anchor_name(alike[0].since))  # type: ignore[arg-type]
+    begun = nw.from_native(ages).lazy().filter(~days.is_null()).select(
+        "customer_id", anchor_us=(days * MICROSECONDS_A_DAY).round().cast(nw.Int64))  # fmt: skip
+    rows = frame.join(begun, on="customer_id", how="inner").filter(nw.col("age_us") <= nw.col("anchor_us"))
+    return _totals(rows, {replace(measure, since=None): names[measure] for measure in alike})
 
 
 def _alike(wanted: Iterable[Measure], aggregates: tuple[str, ...], **same: Any) -> list[list[Measure]]:

@@ -21,7 +21,7 @@ from core.settings import Settings
 from feature_store import lake, tables
 from feature_store.arithmetic import finished, names_of
 from feature_store.as_of import windows
-from feature_store.engines.narwhals import measured
+from feature_store.engines.narwhals import anchor_name, measured
 from feature_store.engines.prepared import MICROSECONDS_A_DAY, in_microseconds
 from feature_store.feature import Feature, measures
 from feature_store.look import Look
@@ -68,15 +68,19 @@ def vectors(settings: Settings, features: Iterable[Feature], moment: datetime, s
              for m in names if m.aggregate == "tenure"]  # fmt: skip
     tenure = [e.alias(names[m]) for e, m in zip(since, (m for m in names if m.aggregate == "tenure"), strict=True)]
     table = nw.from_native(wide).with_columns(*tenure) if tenure else nw.from_native(wide)
-    for source, days in windows(features).items():
-        look = lake.look(settings, source, before=moment, since=None if days is None else moment - timedelta(days=days))
-        wanted = {m: name for m, name in names.items() if m.source == source and m.aggregate != "tenure"}
-        if look is None:
-            table = table.with_columns(*(nw.lit(None, nw.String if m.aggregate == "category" else nw.Float64).alias(n)
-                                         for m, n in wanted.items()))  # fmt: skip
-            continue
-        for part in measured(known(settings, source, look, session), wanted, moment):
-            table = table.join(part, on="customer_id", how="left")
+    of_rows = {m: name for m, name in names.items() if m.aggregate != "tenure"}
+    plain = {m: name for m, name in of_rows.items() if m.since is None}
+    for now in (plain, {m: name for m, name in of_rows.items() if m.since is not None}):  # an anchor before what begins there
+        ages = table.select("customer_id", *(nw.col(plain[a]).alias(anchor_name(a)) for a in {m.since for m in now if m.since}))
+        for source, days in windows(features).items():
+            wanted = {m: name for m, name in now.items() if m.source == source}
+            look = lake.look(settings, source, before=moment, since=None if days is None else moment - timedelta(days=days))
+            if look is None:
+                table = table.with_columns(*(nw.lit(None, nw.String if m.aggregate == "category" else nw.Float64).alias(n)
+                                             for m, n in wanted.items()))  # fmt: skip
+            elif wanted:
+                for part in measured(known(settings, source, look, session), wanted, moment, ages.to_native()):
+                    table = table.join(part, on="customer_id", how="left")
     return finished(table, features, names).to_native()
 
 

@@ -6,7 +6,6 @@ import pytest
 from sqlalchemy import func, select, update
 
 from core.errors import ConfigError, ModelError
-from detectors import models
 from detectors.score import flag_day
 from detectors.train import train_all
 from feature_store.build import build_day

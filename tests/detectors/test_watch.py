@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
-from detectors import models
 from detectors.reference import population_stability, reference, shares, standardized_differences
 from detectors.score import flag_day
 from detectors.train import train_all

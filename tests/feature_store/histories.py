@@ -79,7 +79,15 @@ COMPOSED = st.one_of(
     st.builds(lambda d: Share(Measure("s", "count", d, kind="failed")), WINDOWS),
     st.builds(lambda d: Share(Measure("s", "sum", d, column="cents", kind="paid")), WINDOWS),
 )
-WHAT = st.one_of(NUMBERS, COMPOSED, st.builds(lambda of: Peer(of, "s", "plan"), st.one_of(NUMBERS, COMPOSED)))
+ANCHORS = st.builds(lambda kind: Measure("s", "recency", 28, kind=kind), st.sampled_from(["paid", "refund", None]))
+SINCE = st.builds(
+    lambda spec, narrow, anchor: Measure("s", window_days=28, since=anchor, **spec, **narrow),
+    st.sampled_from([{"aggregate": "count"}, {"aggregate": "distinct_days"}, *({"aggregate": a, "column": "minutes"}
+                     for a in ("sum", "mean", "max", "volatility"))]),
+    OF_KIND, ANCHORS,
+)  # fmt: skip
+PACES = st.builds(lambda anchor, narrow: Trend(Measure("s", "count", 28, since=anchor, **narrow), 28), ANCHORS, OF_KIND)
+WHAT = st.one_of(NUMBERS, COMPOSED, SINCE, PACES, st.builds(lambda of: Peer(of, "s", "plan"), st.one_of(NUMBERS, COMPOSED)))
 EVERY_SHAPE = [
     *(Measure("s", a, 7) for a in ("count", "distinct_days", "recency", "mean_gap", "gap_variation", "slope")),
     *(Measure("s", a, 28, column=c) for a in ("sum", "mean", "min", "max", "last", "volatility", "slope") for c in ("cents", "minutes")),
@@ -90,6 +98,10 @@ EVERY_SHAPE = [
     Ratio(Measure("s", "recency", 28), Measure("s", "mean_gap", 28)), Trend(Measure("s", "count", 7), 28),
     Share(Measure("s", "count", 28, kind="failed")), Peer(Measure("s", "count", 28), "s", "plan"),
     Peer(Measure("s", "mean", 28, column="minutes"), "s", "plan"),
+    Measure("s", "count", 28, since=Measure("s", "recency", 28, kind="paid")),
+    Measure("s", "mean", 28, column="minutes", kind="failed", since=Measure("s", "recency", 7, kind="paid")),
+    Ratio(Measure("s", "sum", 28, column="cents", since=Measure("s", "recency", 28, kind="paid")), Measure("s", "count", 28)),
+    Trend(Measure("s", "count", 28, since=Measure("s", "recency", 28, kind="failed")), 28),
 ]  # fmt: skip
 
 
@@ -142,6 +154,9 @@ def brute_force(measure, rows, customer, moment):
     newest = {r[0]: r for r in sorted(rows, key=lambda r: r[4]) if r[4] < moment}
     mine = [r for r in newest.values() if not r[5] and r[1] == customer and r[3] < moment]
     ends = [r[3] for r in mine if r[2] == measure.finish]
+    if measure.since:
+        age = brute_force(measure.since, rows, customer, moment)
+        mine = [r for r in mine if age is not None and (moment - r[3]) / DAY <= age]
     mine = [r for r in mine if measure.window_days is None or r[3] >= moment - measure.window_days * DAY]
     mine = [r for r in mine if measure.kind in (None, r[2]) and r[2] not in measure.other_than]
     mine = sorted(mine, key=lambda r: (r[3], r[4], r[0]))
@@ -206,9 +221,18 @@ def expected(what, rows, customer, moment):
     over, under = {Ratio: lambda: (what.over, what.under), Share: lambda: (what.of, what.whole),
                    Trend: lambda: (what.of, longer(what))}[type(what)]()  # fmt: skip
     over, under = (_or_zero(m, rows, customer, moment) for m in (over, under))
-    if over is None or not under:
+    own = _own_days(what, rows, customer, moment) if isinstance(what, Trend) else None
+    if over is None or not under or isinstance(what, Trend) and own is None:
         return None
-    return over / under * (what.against_days / what.of.window_days if isinstance(what, Trend) else 1)
+    return over / under * (what.against_days / own if own else 1)
+
+
+def _own_days(trend, rows, customer, moment):
+    """Return how long a trend's own window is: its days, or those since its anchor, one at the least."""
+    if trend.of.since is None:
+        return trend.of.window_days
+    age = brute_force(trend.of.since, rows, customer, moment)
+    return None if age is None else max(age, 1.0)
 
 
 def _percentile(peer, rows, customer, moment):

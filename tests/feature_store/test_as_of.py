@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import ConfigError, LookaheadError
 from feature_store.arithmetic import finished, names_of
 from feature_store.as_of import compute, known, windows
-from feature_store.engines.narwhals import measured
+from feature_store.engines.narwhals import anchor_name, measured
 from feature_store.feature import Feature, Measure, Trend, measures
 from tests.feature_store.histories import (
     AT_MIDNIGHT,
@@ -89,6 +89,9 @@ def test_a_window_cannot_reach_past_the_moment():
         ({"aggregate": "sum", "window_days": 7}, "sum needs a column"),
         ({"aggregate": "count", "window_days": 7, "column": "cents"}, "count takes no column, got 'cents'"),
         ({"aggregate": "count"}, "count needs window_days"),
+        ({"aggregate": "slope", "window_days": 28, "since": Measure("s", "recency", 28)}, "slope takes no since. Known: count"),
+        ({"aggregate": "count", "window_days": 28, "since": Measure("s", "count", 28)}, "count is since a count. Give a recency"),
+        ({"aggregate": "count", "window_days": 7, "since": Measure("s", "recency", 28)}, "window of 7 days, since one of 28"),
     ],
 )
 def test_a_measure_that_cannot_be_computed_says_why(wrong, says):
@@ -110,12 +113,12 @@ def test_each_source_is_read_as_far_back_as_its_widest_window():
 # --- every engine against a brute force over random histories -----------------------------------------------------
 
 
-def known_in_duckdb(rows, moment):
-    """The rows known at a moment as a table of DuckDB."""
+def in_duckdb(*frames):
+    """Frames as tables of one DuckDB."""
     import duckdb
 
-    held = known(frame(rows), moment).collect()
-    return duckdb.connect().from_arrow(held.to_arrow())
+    connection = duckdb.connect()
+    return [connection.from_arrow(frame.to_arrow()) for frame in frames]
 
 
 def by_fast_path(features, rows, moment):
@@ -128,12 +131,17 @@ def by_exact_engine(features, rows, moment):
 
 def by_duckdb(features, rows, moment):
     """The same plan on another backend, joined and finished there as well."""
-    held = known_in_duckdb(rows, moment)
     names = names_of(m for f in features for m in measures(f))
-    plain = {m: name for m, name in names.items() if m.aggregate != "tenure"}
+    plain = {m: name for m, name in names.items() if m.aggregate != "tenure" and m.since is None}
     tenure = [((moment - pl.col("s")).dt.total_microseconds() / 86_400_000_000).alias(n) for m, n in names.items() if m.aggregate == "tenure"]
     wide = roster(moment).select("customer_id", *tenure).lazy()
-    for part in measured(held, plain, moment):
+    rows_known = known(frame(rows), moment).collect()
+    for part in measured(*in_duckdb(rows_known), plain, moment):
+        wide = wide.join(part.to_native().pl().lazy(), on="customer_id", how="left", maintain_order="left")
+    anchored = {m: name for m, name in names.items() if m.since is not None}
+    ages = wide.select("customer_id", *(pl.col(plain[a]).alias(anchor_name(a)) for a in {m.since for m in anchored})).collect()
+    held, begun = in_duckdb(rows_known, ages)
+    for part in measured(held, anchored, moment, begun) if anchored else ():
         wide = wide.join(part.to_native().pl().lazy(), on="customer_id", how="left", maintain_order="left")
     return finished(nw.from_native(wide), features, names).to_native().collect()
 

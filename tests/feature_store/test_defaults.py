@@ -1,5 +1,6 @@
 """A source alone yields its features by its role; what was drawn once is frozen."""
 
+from dataclasses import replace
 from datetime import date
 
 import polars as pl
@@ -10,7 +11,7 @@ from core.settings import Features
 from feature_store import lake
 from feature_store.defaults import freeze, hand_made
 from feature_store.drawing import draw
-from feature_store.feature import Feature, Measure, Peer
+from feature_store.feature import Feature, Measure, Peer, Ratio, Trend
 from feature_store.feature_set import in_use, load
 from feature_store.shape import Shape, shape_of
 
@@ -65,6 +66,15 @@ def test_use_is_ranked_among_customers_of_the_same_plan():
 
     assert [f.measure for name, f in found.items() if "among" in name] == [Peer(Measure("app", "count", 28), "customers", "plan")]
     assert not [name for name in drawn(Shape("app", "telemetry", kinds=("login",))) if "among" in name]
+
+
+def test_use_is_held_against_the_time_before_each_kind_of_bill():
+    found = drawn(Shape("app", "telemetry", kinds=("login",), numbers=("minutes",)), BILLING)
+    anchor, minutes = Measure("billing", "recency", 90, kind="payment_failed"), Measure("app", "mean", 90, column="minutes")
+
+    assert found["app__trend_since_billing_payment_failed"].measure == Trend(Measure("app", "count", 90, since=anchor), 90)
+    assert found["app__minutes__change_since_billing_payment_failed"].measure == Ratio(replace(minutes, since=anchor), minutes)
+    assert not [name for name in drawn(BILLING) if "since" in name]
 
 
 def test_the_limit_is_spread_over_the_sources_in_turn():

@@ -14,12 +14,14 @@ from feature_store.feature import (
 )
 
 FAILED = Measure("billing", "count", 28, kind="payment_failed")
+FEE = Measure("billing", "recency", 28, kind="fee_charged")
 EVERY_SHAPE = [
     Feature("failed", FAILED, empty=0),
     Feature("others", Measure("billing", "count", 7, other_than=("payment_failed",)), empty=0, description="odd ones"),
     Feature("share", Ratio(FAILED, Measure("billing", "count", 28))),
     Feature("trend", Trend(Measure("billing", "count", 28), 90)),
     Feature("basic", Measure("customers", "last", column="plan", equals="basic"), empty=0),
+    Feature("since", Measure("app", "count", 28, since=FEE), empty=0),
 ]
 
 
@@ -48,6 +50,11 @@ def test_the_hash_changes_with_what_is_computed_and_with_nothing_else():
         (Measure("app", "recency", 90, kind="error"), "days since the last of error events"),
         (Measure("customers", "last", column="household_size"), "household size"),
         (Trend(Measure("app", "count", 28), 90), "times the usual pace of app events (last 28 days against 90)"),
+        (Measure("app", "count", 28, since=FEE), "app events since the last of fee charged events"),
+        (Trend(Measure("app", "count", 28, since=FEE), 28),
+         "times the usual pace of app events (since the last of fee charged events against 28 days)"),
+        (Ratio(Measure("app", "mean", 28, column="minutes", since=FEE), Measure("app", "mean", 28, column="minutes")),
+         "times the usual minutes of app events since the last of fee charged events"),
         (Ratio(FAILED, Measure("billing", "count", 28)),
          "payment failed events in 28 days for each of billing events in 28 days"),
     ],

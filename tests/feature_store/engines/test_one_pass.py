@@ -53,11 +53,11 @@ pulls = st.integers(0, 12).flatmap(lambda day: st.tuples(st.just(day), st.lists(
 history = st.lists(pulls, min_size=1, max_size=7)
 
 
-def lay(company, steps):
+def lay(company, steps, source="s"):
     """Pull the days, oldest first; a day pulled twice is written anew."""
     for day, rows in sorted(steps, key=lambda step: step[0]):
         frame = pl.DataFrame(rows, schema=SCHEMA, orient="row").unique(["event_id", "recorded_at"], keep="last")
-        lake.add(company, "s", frame, first=a_day(day), last=a_day(day))
+        lake.add(company, source, frame, first=a_day(day), last=a_day(day))
 
 
 def a_day(number):
@@ -135,6 +135,30 @@ def test_a_day_made_from_the_day_before_equals_one_made_afresh(company, tmp_path
         got = next(compute_each(SLIDING, looks(company), [moment], known(company), kept=kept))
 
         pl.testing.assert_frame_equal(got, exactly(company, SLIDING, moment), rel_tol=1e-12, abs_tol=0)
+
+
+SINCE = [
+    Feature("rows", Measure("s", "count", 8, since=Measure("other", "recency", 8, kind="paid"))),
+    Feature("pace", Trend(Measure("s", "count", 8, kind="failed", since=Measure("other", "recency", 3)), 8), empty=1),
+    Feature("own", Measure("s", "sum", 8, column="cents", since=Measure("s", "recency", 8, kind="refund"))),
+    Feature("of_nothing", Measure("absent", "count", 8, since=Measure("s", "recency", 8))),
+    Feature("since_nothing", Measure("s", "count", 8, since=Measure("absent", "recency", 8))),
+]
+
+
+@SLOWLY
+@given(history, history, st.lists(st.integers(1, 20), min_size=1, max_size=3, unique=True))
+def test_use_since_an_event_of_another_source_is_the_same_in_one_pass(company, tmp_path_factory, steps, others, days):
+    company = fresh(company, tmp_path_factory)
+    lay(company, steps)
+    lay(company, others, source="other")
+    everyone = lambda moment: roster(company, ["s", "other"], moment)
+    moments = sorted(START + timedelta(days=day) for day in days)
+
+    for moment, got in zip(moments, compute_each(SINCE, looks(company), moments, everyone), strict=True):
+        frames = {s: lake.scan(company, s, before=moment, since=moment - timedelta(days=8)) for s in ("s", "other")}
+        frames["absent"] = frames["s"].clear()
+        pl.testing.assert_frame_equal(got, compute(SINCE, frames, moment, everyone(moment), tally=False), rel_tol=1e-12, abs_tol=0)
 
 
 def test_more_rows_than_a_small_cell_counts(company):
