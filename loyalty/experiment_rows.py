@@ -23,7 +23,8 @@ def read_experiment(path: Path, question: Question) -> pl.DataFrame:
     for name in ("srm_p", "warnings"):
         if name in question.outcomes:
             raise ConfigError(f"{path}: column {name!r} bears a name of the answer's own. Rename it.")
-    rows = scan.select(question.columns).collect().with_columns(pl.col(question.arm).cast(pl.String))
+    others = [name for name in question.columns if name != question.arm]
+    rows = scan.select(pl.col(question.arm).cast(pl.String).cast(pl.Categorical), *others).collect()
     arms = rows[question.arm].drop_nulls().unique().to_list()
     if question.control not in arms:
         raise ConfigError(unknown_name(f"{path}: {question.arm}", "arm", question.control, arms))

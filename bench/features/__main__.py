@@ -22,11 +22,11 @@ from bench.features.data import home_of, made, size_of
 from core.errors import MissingError
 
 CLOSE = 1e-6  # of a number kept in 32 bits beside one of 64
-ONLY_AT_S = ("pandas", "feast", "feast_duckdb", "spark")
-ONCE = ("spark",)  # its time is told, and decides nothing
+ONLY_AT_S = ("pandas", "feast", "feast_duckdb", "feast_twelve", "spark")
+ONCE = ("feast_twelve", "spark")  # minutes each
 EVERY = ("floor", "ours", "ours_twelve", "polars", "duckdb", *ONLY_AT_S)
 KEYS = ("size", "floor_s", "ours_x_floor", "peak_mb", "x_duckdb", "x_pandas", "x_feast", "x_feast_duckdb", "cutoffs12_x_one",
-        "increment_x_cold", "dense_increment_x_cold", "exponent", "equal", "dropped_rows_ours")  # fmt: skip
+        "increment_x_cold", "dense_increment_x_cold", "exponent", "equal", "dropped_rows_ours", "twelve_x_feast")  # fmt: skip
 
 
 @dataclass
@@ -154,6 +154,7 @@ def line(
         round(math.log10(ours.best / small["ours"].best), 3) if ours and small else None,
         all(run.equal for run in (*found.values(), *grown.values()) if run.equal is not None),
         roster - ours.rows if ours and ours.rows is not None else None,
+        times(found, "feast_twelve", "ours_twelve"),
     )  # fmt: skip
     return dict(zip(KEYS, figures, strict=True))
 
