@@ -10,6 +10,7 @@ import numpy as np
 from bench.detecting.companies import workplace
 from bench.detecting.part import Part, span
 from bench.detecting.quality import run_of
+from bench.detecting.reader import Reader
 from cli.play import pull_span
 from core.settings import Settings
 from detectors.backtest import backtest
@@ -22,7 +23,7 @@ from simulator.company import Company
 from simulator.foreseeing import chances
 
 CONFIG = Path(__file__).parents[2] / "config"
-ORACLE = "oracle"
+ORACLE, READER = "oracle", "reader of the sources"
 FORESEEABLE, NOT = ("payment_failing", "app_trouble", "fee_shock"), "sudden_call"
 FIRST, TRAIN_WEEKS, TEST_WEEKS, AFTER_WEEKS = date(2024, 1, 1), 52, 12, 5
 
@@ -34,6 +35,7 @@ class Made:
     settings: Settings
     test: tuple[date, ...]
     true: dict[str, list[np.ndarray]]
+    read: dict[str, list[np.ndarray]]   # the chances of a reader who knows every rule, of the issues that can be read
 
     @property
     def train_to(self) -> date:
@@ -78,7 +80,7 @@ def _now() -> datetime:
 
 
 def play(settings: Settings, customers: int, seed: int) -> Made:
-    """Let the company live; after each test day write down what is true, then pull everything."""
+    """Let the company live; after each test day write down what is true and what could be read, then pull everything."""
     last = FIRST + timedelta(weeks=TRAIN_WEEKS + TEST_WEEKS + AFTER_WEEKS) - timedelta(days=1)
     company = Company.open(str(settings.place("company")), customers=customers, seed=seed, first=FIRST, last=last)
     test: list[date] = []
@@ -93,7 +95,14 @@ def play(settings: Settings, customers: int, seed: int) -> Made:
             kept.append(said[name])
     company.write_until(last)
     pull_span(settings, FIRST, last)
-    return Made(settings, tuple(test), true)
+    return Made(settings, tuple(test), true, _read(company, settings, test))
+
+
+def _read(company: Company, settings: Settings, test: list[date]) -> dict[str, list[np.ndarray]]:
+    reader, issues = Reader(company), load_issues(settings)
+    of = lambda name, day: reader.chance(name, (day - FIRST).days + 1, gap=issues[name].gap_days, horizon=issues[name].horizon_days)
+    found = {name: [of(name, day) for day in test] for name in FORESEEABLE}
+    return {name: [chance for chance in chances if chance is not None] for name, chances in found.items() if chances[0] is not None}
 
 
 def _beside_oracle(part: Part, company: Made, issue: str, seed: int) -> tuple[float, float, float]:
@@ -102,7 +111,8 @@ def _beside_oracle(part: Part, company: Made, issue: str, seed: int) -> tuple[fl
     rows = found.rows
     who = np.array([int(name[1:]) for name in rows.customer])
     true = np.array([company.true[issue][day][n] for day, n in zip(rows.day, who, strict=True)])
-    found = replace(found, rows=replace(rows, scores={**rows.scores, ORACLE: true}))
+    read = {READER: np.array([company.read[issue][day][n] for day, n in zip(rows.day, who, strict=True)])} if issue in company.read else {}
+    found = replace(found, rows=replace(rows, scores={**rows.scores, **read, ORACLE: true}))
     table = {one["name"]: one for one in (found.contender(name) for name in found.rows.scores)}
     for name, one in table.items():
         part.rows.append(["simulator", f"{issue} (seed {seed}): {name}", f"{one['average_precision'][0]:.4f}", f"{one['auc'][0]:.4f}",
@@ -113,6 +123,9 @@ def _beside_oracle(part: Part, company: Made, issue: str, seed: int) -> tuple[fl
     low, high = _share_of_oracle(found)
     part.rows.append(["simulator", f"{issue} (seed {seed}): share of the oracle", span(ap, low, high), f"recall {recall:.3f}",
                       f"{run_of(found)['flag_at'] and flags}"])  # fmt: skip
+    if read:
+        most = table[READER]["average_precision"][0] / best["average_precision"][0]
+        part.rows.append(["simulator", f"{issue} (seed {seed}): what a reader could have of the oracle", f"{most:.3f}", "", ""])
     return ap, recall, (flags["lead_days"] or [0, 0, 0])[1]
 
 
