@@ -1,6 +1,7 @@
 """`beforehand run`: play the whole route over past days, in one process."""
 
 import itertools
+import time
 from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated, Any
@@ -15,6 +16,8 @@ from cli.pullers import Pullers
 from cli.status import tell_figures
 from cli.voice import VOICE, configured
 from core.settings import Settings
+
+SILENT_SECONDS = 20  # at most between two lines where there is no terminal
 
 
 def run(
@@ -96,13 +99,16 @@ def play_with_progress(
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, disable=VOICE.as_json or not screen.is_terminal) as bar:
         task = bar.add_task(f"Playing {pace.first} to {pace.last}", total=steps)
-        done = itertools.count(1)
+        done, said = itertools.count(1), time.monotonic()
         if not screen.is_terminal:
             VOICE.say(f"Playing {pace.first} to {pace.last}, {steps} steps ...")
 
         def step_done(last: date, counts: dict[str, int]) -> None:
+            nonlocal said
             bar.advance(task)
-            if (number := next(done)) % 10 == 0 and not screen.is_terminal:
+            number, waited = next(done), time.monotonic() - said
+            if not screen.is_terminal and (number % 10 == 0 or waited > SILENT_SECONDS):
+                said = time.monotonic()
                 VOICE.say(f"  {last}: {number} steps played, {counts['flags']} new flags, {counts['accepted']} letters")
 
         tally = play(settings, pace, pullers, before_step=before_step, after_step=step_done)

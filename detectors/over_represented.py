@@ -6,7 +6,7 @@ named (Benjamini and Hochberg 1995).
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ class Trait:
     """A trait that stands out among the flagged."""
 
     feature: str
-    value: float
+    value: float | str
     flagged: int           # of those flagged, how many have it
     share_flagged: float
     share_at_risk: float
@@ -41,11 +41,17 @@ class Trait:
 
 
 def over_represented(rows: pl.DataFrame, flagged: NDArray[np.int64], features: Sequence[Feature]) -> list[Trait]:
-    """Return what stands out among the rows numbered `flagged`: attributes first, the greatest lift first, five at most."""
+    """Return what stands out among the rows numbered `flagged`: attributes first, the greatest lift first, five at most.
+
+    Texts of `rows`, which a detector looked up beside the features (the version in use), are attributes too.
+    """
     if len(flagged) < FEWEST_FLAGGED:
         return []
     attributes = {f.name: is_attribute(f) for f in features if f.name in rows.columns and (is_attribute(f) or is_event(f))}
+    texts = [name for name, kind in rows.schema.items() if kind == pl.String and name != "customer_id"]
     found = [trait for name in attributes for trait in _of_feature(_trait(rows[name], attributes[name]), flagged)]
+    found += [trait for name in texts for trait in _of_text(rows[name], flagged)]
+    attributes |= dict.fromkeys(texts, True)
     held = kept(np.array([trait.p for trait in found]))
     named = [t for t, held in zip(found, held, strict=True) if held and t.lift >= LEAST_LIFT and t.flagged >= FEWEST_FLAGGED]
     return sorted(named, key=lambda t: (not attributes[t.feature], -t.lift, t.feature))[:AT_MOST]
@@ -64,11 +70,14 @@ def is_event(feature: Feature) -> bool:
 
 def said(trait: Trait, features: Sequence[Feature]) -> str:
     """Say in words what stands out."""
+    shares = f"{trait.share_flagged:.0%} of the flagged, {trait.share_at_risk:.0%} of all at risk"
+    if isinstance(trait.value, str):
+        return f"{trait.feature.replace('_', ' ').replace('  ', ' ')} is {trait.value}: {shares}"
     feature = next(f for f in features if f.name == trait.feature)
     what = describe(feature)
     is_value = isinstance(feature.measure, Measure) and feature.measure.equals is not None
     worded = what if is_value else f"{trait.value:g} {what}" if is_attribute(feature) else f"any {what}"
-    return f"{worded}: {trait.share_flagged:.0%} of the flagged, {trait.share_at_risk:.0%} of all at risk"
+    return f"{worded}: {shares}"
 
 
 def kept(p: NDArray[np.float64], share: float = FALSE_DISCOVERIES) -> NDArray[np.bool_]:
@@ -83,6 +92,13 @@ def kept(p: NDArray[np.float64], share: float = FALSE_DISCOVERIES) -> NDArray[np
 def _trait(values: pl.Series, attribute: bool) -> pl.Series:
     """Return an attribute as it is, and of events whether there was any."""
     return values if attribute else (values > 0).cast(pl.Float32).alias(values.name)
+
+
+def _of_text(values: pl.Series, flagged: NDArray[np.int64]) -> list[Trait]:
+    words = values.drop_nulls().unique().sort()
+    numbers = values.replace_strict(words, range(1, len(words) + 1), default=None, return_dtype=pl.Float64) if len(words) else values
+    found = _of_feature(numbers, flagged) if len(words) else []
+    return [replace(trait, value=words[int(trait.value) - 1]) for trait in found]
 
 
 def _of_feature(values: pl.Series, flagged: NDArray[np.int64]) -> list[Trait]:

@@ -94,10 +94,12 @@ class Releases(Detector):
     def signs(self, settings: Settings, moment: datetime) -> pl.DataFrame:
         """Return each customer's version, whether its errors rose and by how much, and their own errors, as known then."""
         rows = lake.scan(settings, self.source, before=moment, since=moment - timedelta(days=self.days))
-        columns = rows.collect_schema().names()
+        columns, where = rows.collect_schema(), f"{settings.folder / 'issues'}: detectors.release.version"
         if self.version not in columns:
-            where = f"{settings.folder / 'issues'}: detectors.release.version"
-            raise ConfigError(unknown_name(where, f"column of {self.source}", self.version, columns))
+            raise ConfigError(unknown_name(where, f"column of {self.source}", self.version, columns.names()))
+        if columns[self.version].is_float():
+            raise ConfigError(f"{where}: {self.version!r} was read as decimal numbers, in which 3.1 and 3.10 are one version. "
+                              f'Say type = "text" of it in sources/{self.source}.toml, before its first day is pulled.')  # fmt: skip
         wanted = rows.filter(pl.col(self.version).is_not_null(), pl.col("kind").is_in([self.error, self.use]))
         seen = wanted.select("customer_id", "occurred_at", version=pl.col(self.version).cast(pl.String),
                              is_error=pl.col("kind") == self.error).collect()  # fmt: skip

@@ -92,10 +92,11 @@ def flag_issue(scoring: Scoring, issue: Issue) -> int:
     """Close and open one issue's flags; return how many were opened."""
     check_features(scoring.settings, issue, scoring.frozen.names)
     close(scoring, issue)
-    ready = [one for kind in kinds_of(scoring.settings, issue).values() if (one := in_use(scoring, issue, kind))]
+    kinds = kinds_of(scoring.settings, issue).values()
+    ready = [one for kind in kinds if (one := in_use(scoring, issue, kind))]
     if not ready:
         return 0
-    rows = at_risk(scoring.settings, issue, with_signs(scoring.settings, [r.kind for r in ready], scoring.vectors))
+    rows = at_risk(scoring.settings, issue, with_signs(scoring.settings, kinds, scoring.vectors))
     seen = Seen(rows, unit_code(contact_units(rows["customer_id"], scoring.shared)) & 1)
     chosen = choose(issue, ready, seen, _flagged_or_resting(scoring, issue), most=round(issue.capacity * scoring.days),
                     say=partial(_probability, scoring))  # fmt: skip

@@ -42,8 +42,10 @@ make_venv() {
 
 # uv takes seconds where pip takes a minute; pip is the way out where uv cannot reach the packages (a private index in pip.conf).
 # Both compile: where Python may not write (a read-only image, PYTHONDONTWRITEBYTECODE) each process would compile anew, for 10 s and more.
+# Without a terminal there is no bar to watch, and a line a package would bury what follows.
 install() {
-    if "$venv/bin/uv" pip install --compile-bytecode --python "$venv/bin/python" "$@"; then return; fi
+    quiet=; [ -t 2 ] || quiet=--quiet
+    if "$venv/bin/uv" pip install $quiet --compile-bytecode --python "$venv/bin/python" "$@"; then return; fi
     say "uv did not manage; trying the same with pip (this takes a minute or two)"
     "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --progress-bar on "$@"
 }
@@ -71,7 +73,7 @@ fi
 
 [ -x "$venv/bin/uv" ] || "$venv/bin/python" -m pip install --disable-pip-version-check --quiet --only-binary :all: --require-hashes -r requirements/bootstrap.lock || true
 for lock in $todo; do install_lock "$lock"; done
-install --quiet --no-deps --no-build-isolation --editable . || stop "the project itself could not be installed (see above)."
+install --no-deps --no-build-isolation --editable . || stop "the project itself could not be installed (see above)."
 for lock in $todo; do stamp "$lock" > "$venv/installed-$lock"; done
 case " $todo " in *" dev "*) stamp core > "$venv/installed-core" ;; esac    # dev holds all of core, in the same versions
 rm -f "$unfinished"

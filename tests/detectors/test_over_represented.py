@@ -24,6 +24,16 @@ def company(seed=0, n=4000):
                          "minutes": rng.normal(30, 9, n), "fees": rng.poisson(0.1, n).astype(float)})  # fmt: skip
 
 
+def test_a_version_that_a_detector_looked_up_is_named_as_it_is_written():
+    rows = company().with_columns(release__version=pl.Series(["3.1", "3.10", None, "3.2"] * 1000))
+    flagged = np.flatnonzero((rows["release__version"] == "3.10").to_numpy())[:30]
+
+    first = over_represented(rows, flagged, FEATURES)[0]
+
+    assert (first.feature, first.value, first.flagged) == ("release__version", "3.10", 30)
+    assert said(first, FEATURES) == "release version is 3.10: 100% of the flagged, 25% of all at risk"
+
+
 def test_the_release_that_stands_out_is_named_first_with_its_lift():
     rows = company()
     flagged = np.flatnonzero((rows["version"] == 33).to_numpy())[:60]

@@ -59,3 +59,10 @@ def test_a_version_column_that_does_not_exist_is_named_with_the_nearest(world, o
 
     with pytest.raises(ConfigError, match="column of app 'version' does not exist. Did you mean 'app_version'"):
         DETECTOR.tuned("i.toml", {"source": "app"}).signs(world.settings, on_day(2))
+
+
+def test_versions_read_as_decimal_numbers_are_refused_because_two_of_them_would_be_one(world, on_day):
+    world.source("app", [("a", "session", on_day(1), {"version": 3.1})], role="telemetry")
+
+    with pytest.raises(ConfigError, match=r"'version' was read as decimal numbers, in which 3.1 and 3.10 are one"):
+        DETECTOR.tuned("i.toml", {"source": "app"}).signs(world.settings, on_day(3))
