@@ -87,6 +87,38 @@ def test_every_row_is_learned_from_and_weighs_what_it_stands_for(examples):
     assert sum(weight for _, weight in taught) == pytest.approx(4 * known.weight.sum())
 
 
+def test_of_many_calm_rows_some_are_learned_from_that_weigh_as_much(examples, monkeypatch):
+    monkeypatch.setattr(boosted, "CALM_AT_LEAST", 100)
+    monkeypatch.setattr(boosted, "CALM_A_TROUBLE", 2)
+    known, taught = examples(n=30_000), []
+
+    class Counting:
+        def grow(self, numbers, struck, weight, shape):
+            taught.append((int(struck.sum()), len(struck), np.average(struck, weights=weight)))
+
+        def odds(self, trees, numbers):
+            return np.zeros(len(numbers))
+
+    boosted.fit(Counting(), SHAPE, *halves(known))
+
+    for struck, rows, rate in taught:
+        assert rows == pytest.approx(3 * struck, rel=0.05)
+        assert rate == pytest.approx(known.struck.mean(), rel=0.1)
+    assert sum(struck for struck, _, _ in taught) == 4 * known.struck.sum()  # five sets, each blind to a fifth: nobody struck is left out
+
+
+def test_weights_count_in_the_trees_and_not_in_their_bins(examples):
+    known = examples(n=4_000)
+    heavy = np.where(known.struck, 3.0, 1.0)
+
+    plain, weighed = (learned.GROWER.grow(known.numbers, known.struck, weight, SHAPE) for weight in (np.ones(len(heavy)), heavy))
+
+    for one, other in zip(plain._bin_mapper.bin_thresholds_, weighed._bin_mapper.bin_thresholds_, strict=True):
+        assert one == pytest.approx(other)
+    assert weighed.decision_function(known.numbers).mean() > plain.decision_function(known.numbers).mean() + 0.5
+    assert "_bin_data" not in vars(weighed)
+
+
 def test_shapes_are_tried_on_later_days_and_other_contact_units_than_they_learned_from(examples):
     found = folds(examples(days=8))
 

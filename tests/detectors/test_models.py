@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 
 from core.errors import ModelError
 from detectors import models
@@ -86,6 +87,15 @@ def test_a_model_that_another_version_of_this_program_kept_is_refused(company, f
 
     with pytest.raises(ModelError, match=r"is not made of what this program makes models of \(KeyError: 'cases'\). Train again"):
         load(company, kept[0], DETECTOR, frozen)
+
+
+def test_a_model_is_read_once_for_as_long_as_its_files_stay_as_they_are(company, frozen, kept):
+    first = load(company, kept[0], clone(DETECTOR), frozen)
+
+    assert load(company, kept[0], clone(DETECTOR), frozen) is first
+    edit(kept[1], libraries={"scikit-learn": "0.1"})
+    with pytest.raises(ModelError, match="trained with scikit-learn 0.1"):
+        load(company, kept[0], clone(DETECTOR), frozen)
 
 
 def test_files_that_are_gone_are_named(company, frozen, kept):
