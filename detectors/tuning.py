@@ -1,7 +1,8 @@
 """Choose how trees are grown: a few shapes, tried on rolling origins and unseen contact units, within a stated budget.
 
-A fold learns from the days before its origin and is judged, by log loss, on later days and on other contact units. Every
-shape is tried on the first fold, the better half on the second, the best two on the third.
+A fold learns from the days before its origin and is judged, by average precision, on later days and on other contact units.
+Every shape is tried on the first fold, the better half on the second, the best two on the third. It is judged by order alone,
+as the calibration comes later: by log loss timid trees win, whose probabilities need no correction and whose order is poor.
 """
 
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import numpy as np
 
 from detectors.boosted import Grower, Shape, in_threads, thinned
 from detectors.detector import Examples
-from detectors.evaluate import surprise
+from detectors.evaluate import average_precision
 
 ROWS_TO_TRY_ON = 10_000   # a fold, as many again to judge; more calm customers than that are thinned and weigh more
 FOLDS = 3
@@ -34,14 +35,14 @@ class Fold:
 
 
 def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) -> Shape:
-    """Return the shape with the least mean log loss on the folds it was tried on; the first one where none can be tried."""
-    losses: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
-    left = list(losses)
+    """Return the shape with the best mean average precision on the folds it was tried on; the first where none can be tried."""
+    found: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
+    left = list(found)
     for number, fold in enumerate(folds(known) if len(shapes) > 1 else ()):
-        found = in_threads(partial(_loss, grower, fold, [shapes[n] for n in left]), len(left))
-        for place, loss in zip(left, found, strict=True):
-            losses[place].append(loss)
-        left = sorted(left, key=lambda n: float(np.mean(losses[n])))[: max(min(2, len(left)), len(shapes) // 2 ** (number + 1))]
+        ordered = in_threads(partial(_precision, grower, fold, [shapes[n] for n in left]), len(left))
+        for place, precision in zip(left, ordered, strict=True):
+            found[place].append(precision)
+        left = sorted(left, key=lambda n: -float(np.mean(found[n])))[: max(min(2, len(left)), len(shapes) // 2 ** (number + 1))]
     return shapes[left[0]]
 
 
@@ -64,6 +65,6 @@ def folds(known: Examples) -> list[Fold]:
     return found
 
 
-def _loss(grower: Grower, fold: Fold, shapes: list[Shape], number: int) -> float:
+def _precision(grower: Grower, fold: Fold, shapes: list[Shape], number: int) -> float:
     trees = grower.grow(fold.learn.numbers, fold.learn.struck, fold.learn.weight, shapes[number])
-    return surprise(grower.odds(trees, fold.judge.numbers), fold.judge.struck, fold.judge.weight)
+    return average_precision(fold.judge.struck, grower.odds(trees, fold.judge.numbers), fold.judge.weight)
