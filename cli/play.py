@@ -38,6 +38,11 @@ class Pace:
             yield start, end
             start = end + timedelta(days=1)
 
+    def next_morning(self, last: date) -> datetime | None:
+        """Return just before the morning on which the step after this one is worked on; None after the last one."""
+        ends = min(last + timedelta(days=self.every_days), self.last)
+        return morning_after(ends) - timedelta(seconds=1) if ends > last else None
+
     def due(self, step: tuple[date, date], every_days: int) -> bool:
         """Whether something done every so many days (counted from the first) falls into this step."""
         first, last = step
@@ -92,8 +97,11 @@ def watch_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]
     return watch_day(day=day, now=now, settings=settings)
 
 
-def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, int]:
-    """Hear the day's news, choose within budgets, approve within limits, gate, assign, plan, act and send to the mailbox, for the flags of `day`."""
+def reach_out_day(settings: Settings, day: date, *, now: datetime, until: datetime | None = None) -> dict[str, int]:
+    """Hear the day's news, choose within budgets, approve within limits, gate, assign, plan, act and send to the mailbox, for the flags of `day`.
+
+    What must wait, for a working day say, goes out when it is due, before the next morning that is played, `until`.
+    """
     from loyalty.targets import choose_day
     from outreach.act import act_due
     from outreach.addresses import sync_day
@@ -108,7 +116,7 @@ def reach_out_day(settings: Settings, day: date, *, now: datetime) -> dict[str, 
     review_day(day=day, now=now, settings=settings)
     planned = plan_day(day=day, now=now, settings=settings)
     act_due(now=now, settings=settings, played=True)
-    sent = send_due(now=now, settings=settings, played=True)
+    sent = send_due(now=now, settings=settings, played=True, until=until)
     return {"held_out": planned.get("held_out", 0), "accepted": sent.get("accepted", 0)}
 
 
@@ -169,7 +177,7 @@ def _step(settings: Settings, pace: Pace, step: tuple[date, date], pullers: Pull
     if monthly:
         watch_day(settings, last, now=now)
         missed_day(settings, last, now=now)
-    counts |= reach_out_day(settings, last, now=now)
+    counts |= reach_out_day(settings, last, now=now, until=pace.next_morning(last))
     if monthly:
         measure(settings, last, now=now)
     return counts

@@ -30,17 +30,20 @@ from outreach.playbook import Playbook
 from outreach.reconcile import audit
 
 PLAYED_BATCH = 1000  # the mailbox leaves no doubt, so a batch that is lost costs nothing
-PLAYED = timedelta(days=1)  # how far a played morning's clock may run on to messages due later that day
+PLAYED = timedelta(days=1)  # how far a played morning's clock may run on, unless stated
 
 
-def send_due(*, now: datetime | None = None, settings: Settings | None = None, played: bool = False) -> dict[str, int]:
+def send_due(
+    *, now: datetime | None = None, settings: Settings | None = None, played: bool = False, until: datetime | None = None
+) -> dict[str, int]:  # fmt: skip
     """Send every due message once; return how many became accepted, refused, uncertain, suppressed or deferred.
 
-    `played` is for a morning of the past: its clock jumps to what is due later that day, and only the mailbox is allowed.
+    `played` is for a morning of the past: its clock jumps to what is due later, `until` the next morning that is played
+    (default: a day later), and only the mailbox is allowed.
     Raise LedgerError when the counts of a day that is due do not reconcile, DeliveryError when a channel is misconfigured.
     """
     settings = settings or current()
-    sender = Sender(settings, playbooks_in_force(settings), now, played)
+    sender = Sender(settings, playbooks_in_force(settings), now, played, until)
     return dict(sender.run())
 
 
@@ -52,6 +55,7 @@ class Sender:
     playbooks: dict[str, Playbook]
     instant: datetime | None = None
     played: bool = False
+    until: datetime | None = None
     counts: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
@@ -68,8 +72,8 @@ class Sender:
 
     def run(self) -> Counter[str]:
         """Send what is due until nothing is left, or a provider asks for patience."""
-        last = self.now() + PLAYED
-        self._prepare()
+        last = self.until or self.now() + PLAYED
+        self._prepare(last if self.played else self.now())
         if not self._stopped():
             with ThreadPoolExecutor(1, thread_name_prefix="call") as provider:
                 while self._send_all(provider) and self._jump(last):
@@ -108,7 +112,7 @@ class Sender:
         done.check()
         return not done.told_to_wait
 
-    def _prepare(self) -> None:
+    def _prepare(self, last: datetime) -> None:
         """Turn lost claims into doubts, settle those that prove themselves, and check what is about to be sent."""
         # Nobody else plays the same past, so a claim left behind by a killed player is lost at once.
         grace = self.lease + timedelta(seconds=1) if self.played else timedelta(0)
@@ -117,7 +121,7 @@ class Sender:
             revoke_expired(session, now=self.now() + grace)
             self.counts["expired"] = expire_leases(session, now=self.now() + grace)
             _settle_what_is_certain(session, self.settings, self.now())
-            due = session.execute(DUE, {"until": self.now() + (PLAYED if self.played else timedelta(0))}).all()
+            due = session.execute(DUE, {"until": last}).all()
             for name in sorted({row.channel for row in due}):
                 self._refuse_played(name)
                 channel(name).check(self.settings)

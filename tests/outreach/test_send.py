@@ -1,11 +1,12 @@
 """Each message goes out once, however many senders race; a doubt stays a doubt; the gate has the last word."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email import message_from_bytes
 
 import pytest
 
+from cli.play import Pace, morning_after
 from core.errors import ConfigError, DeliveryError, MissingError
 from ledger.customers import Customer
 from ledger.flags import Flag
@@ -221,6 +222,24 @@ def test_a_lost_claim_at_the_mailbox_settles_itself_by_what_lies_there(planned):
     assert planned.states() == {"accepted": 12}
     assert len(planned.mailbox()) == 12
     assert planned.message(first.customer_id).receipt == f"mailbox: found {first.key}"
+
+
+def test_what_is_planned_on_a_played_saturday_goes_out_on_the_working_day_before_the_next_morning(house):
+    friday, saturday = date(2026, 4, 17), datetime(2026, 4, 18, 10, tzinfo=UTC)
+    house.playbook(holdout=1e-9)
+    house.crowd(5, day=friday)
+    plan_day(day=friday, now=saturday, settings=house.settings)
+
+    assert send(house, saturday, played=True) == {}
+    assert send(house, saturday, played=True, until=saturday + timedelta(days=7, seconds=-1)) == {"accepted": 5}
+    assert {m.settled_at.date() for m in house.messages()} == {date(2026, 4, 20)}
+
+
+def test_the_next_morning_of_a_pace_is_that_of_the_step_after():
+    pace = Pace(DAY, DAY + timedelta(days=16), every_days=7)
+    ends = [last for _, last in pace.steps()]
+
+    assert [pace.next_morning(end) for end in ends] == [morning_after(later) - timedelta(seconds=1) for later in ends[1:]] + [None]
 
 
 def test_a_player_that_was_killed_goes_on_at_the_same_played_hour(planned):
