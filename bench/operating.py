@@ -88,7 +88,7 @@ def _flags(issue: str, day: date, at: datetime, *, ended: bool, chance: random.R
     for n in range(max(1, usual + chance.randint(-2, 2))):
         state = "open" if not ended else "struck" if chance.random() < struck else chance.choice(("expired", "over"))
         yield {"customer_id": f"c-{day:%m%d}-{issue[:3]}{n}", "issue": issue, "day": day, "probability": round(chance.uniform(0.22, 0.71), 3),
-               "days_until": chance.randint(2, 20), "reasons": REASONS[issue], "evidence": {}, "detector": "learned", "replay": False,
+               "days_until": chance.randint(2, 20), "reasons": REASONS[issue], "evidence": {}, "detector": "lightgbm", "replay": False,
                "state": state, "closed_on": day + timedelta(days=9) if state != "open" else None, "created_at": at}  # fmt: skip
 
 
@@ -115,7 +115,7 @@ def _learn(session: Session, last: date, chance: random.Random) -> None:
         for n, (state, ago) in enumerate((("champion", 24), ("retired", 52), ("challenger", 52))):
             found, low, high = skill - n / 50, skill - n / 50 - MARGIN, skill - n / 50 + MARGIN
             session.add(Model(
-                sha=f"{issue[:2]}{n}c4e19b70d{n}", issue=issue, detector="learned", state=state, trained_on=last - timedelta(days=ago + n),
+                sha=f"{issue[:2]}{n}c4e19b70d{n}", issue=issue, detector="lightgbm", state=state, trained_on=last - timedelta(days=ago + n),
                 feature_set="f1", flag_at=0.21, created_at=_at(last - timedelta(days=ago), 4), judged_on=last - timedelta(days=ago - 20),
                 promoted_on=last - timedelta(days=ago) if state != "challenger" else None, why=f"skill {found:+.3f} ({low:+.3f} to {high:+.3f})",
                 scores={"skill": found, "skill_low": low, "skill_high": high, "average_precision": 0.31, "base_rate": 0.04}))  # fmt: skip
@@ -133,7 +133,7 @@ def _watches(issue: str, last: date, chance: random.Random) -> Iterator[dict[str
             "stale": (4.0 + ago, 1, False, f"last held against what happened {4 + ago} days ago (at most 120)", {}),
         }
         for kind, (value, n, alarm, why, detail) in looks.items():
-            yield {"day": last - timedelta(days=ago), "issue": issue, "detector": "learned", "kind": kind, "model_sha": None, "value": value, "n": n,
+            yield {"day": last - timedelta(days=ago), "issue": issue, "detector": "lightgbm", "kind": kind, "model_sha": None, "value": value, "n": n,
                    "alarm": alarm, "why": why, "detail": detail, "at": _at(last, 5)}  # fmt: skip
 
 

@@ -76,11 +76,8 @@ def _pair(moments: Moments, at: int, share: Numbers, shape: Shape) -> Effects:
 
 def _by_arm(moments: Moments, arms: list[str], share: Numbers, shape: Shape) -> dict[str, dict[str, Any]]:
     """Return an outcome's figures by arm; a clustered mean is a ratio of the cluster's sum to its members."""
-    found = {}
-    for at, arm in enumerate(arms):
-        against = _pair(moments, max(at, 1), share, shape)
-        found[arm] = _figures(against) if at else _control(against)
-    return found
+    against = [_pair(moments, at, share, shape) for at in range(1, len(arms))]
+    return {arms[0]: _control(against[0]), **{arm: _figures(found) for arm, found in zip(arms[1:], against, strict=True)}}
 
 
 def _control(found: Effects) -> dict[str, Any]:

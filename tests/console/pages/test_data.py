@@ -89,11 +89,11 @@ def test_an_approver_rolls_a_model_back(operating):
     settings, _ = operating
     with browser(settings, "approver") as client:
         assert "Go back to the one before" in client.get("/data/models/payment_failing").text
-        said = {"csrf": csrf_of(client), "detector": "learned"}
+        said = {"csrf": csrf_of(client), "detector": "lightgbm"}
         answer = client.post("/data/models/payment_failing/rollback", data=said)
         assert answer.status_code == 303, answer.text
         twice = client.post("/data/models/payment_failing/rollback", data=said)
-        unknown = client.post("/data/models/payment_failing/rollback", data=said | {"detector": "lerned"})
+        unknown = client.post("/data/models/payment_failing/rollback", data=said | {"detector": "lightgmb"})
     assert (twice.status_code, unknown.status_code) == (409, 422)
     with sessions(settings)() as session:
         states = dict(session.execute(select(Model.sha, Model.state).where(Model.issue == "payment_failing")).all())
