@@ -33,7 +33,7 @@ def analyse(rows: pl.DataFrame, question: Question) -> Answer:
     share = _shares(question, len(arms))
     answer.srm_p = _sample_ratio(sizes, share, answer)
     _balance(units, question, codes, arms, answer)
-    beside = [units[name].to_numpy() for name in (*(["members"] if question.cluster else []), *question.pre)]
+    beside = [units[name].cast(pl.Float64).to_numpy() for name in (*(["members"] if question.cluster else []), *question.pre)]
 
     def effects(outcome: str) -> dict[str, dict[str, Any]]:
         moments = of_rows([units[outcome].to_numpy(), *beside], codes, len(arms))

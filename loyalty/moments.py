@@ -72,8 +72,7 @@ def of_sums(n: Numbers, first: Numbers, second: Numbers, third: Numbers, centre:
 
 def of_rows(columns: Sequence[Numbers], codes: Codes, groups: int) -> Moments:
     """Return the moments of each group; row i belongs to group codes[i], and every column has a number for it."""
-    plain = len(columns) <= 2  # whole numbers are then added up as they are, a copy each saved
-    values = [np.ascontiguousarray(c, dtype=np.int64 if plain and c.dtype == np.int64 else np.float64) for c in columns]
+    values = [np.ascontiguousarray(column, dtype=np.float64) for column in columns]
     codes = np.ascontiguousarray(codes, dtype=np.int64)
     centre = np.stack([_about(column, codes, groups) for column in values], axis=-1)
     if len(values) <= 2:
