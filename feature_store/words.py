@@ -14,8 +14,8 @@ def in_words(what: Any) -> str:
     if isinstance(what, Trend):
         own = f"since {_anchor(what.of.since)}" if what.of.since else f"last {what.of.window_days} days"
         return f"times the usual pace of {_rows(what.of)} ({own} against {what.against_days}{' days' if what.of.since else ''})"
-    if isinstance(what, Ratio) and what.over.since and replace(what.over, since=None) == what.under:
-        return f"times the usual {_column(what.under) or _rows(what.under)} of {_rows(what.under)} since {_anchor(what.over.since)}"
+    if isinstance(what, Ratio) and what.under.aggregate == "mean" and what.over.since and replace(what.over, since=None) == what.under:
+        return f"times the usual {_column(what.under)} of {_rows(what.under)} since {_anchor(what.over.since)}"
     if isinstance(what, Ratio):
         return f"{_of_measure(what.over)} for each of {_of_measure(what.under)}"
     if isinstance(what, Share):

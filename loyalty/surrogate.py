@@ -78,8 +78,9 @@ class Check:
         if self.explained < LEAST_EXPLAINED:
             return f"withheld: the first month explains {self.explained:.1%} of the later outcome, {LEAST_EXPLAINED:.0%} are needed"
         if self.p_value < DOUBT:
-            return (f"withheld: on {self.months} months that are over, the first month missed {self.left_over:+.4g} of the effect "
-                    f"(p {self.p_value:.3f}), so it does not carry it alone")  # fmt: skip
+            chance = "p below 0.001" if self.p_value < 0.001 else f"p {self.p_value:.3f}"
+            return (f"withheld: on {self.months} months that are over, what the first month foretold and what came differ by "
+                    f"{abs(self.left_over):.2g} a customer ({chance}), so it does not carry the effect alone")  # fmt: skip
         return None
 
 

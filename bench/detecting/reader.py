@@ -4,7 +4,7 @@ The oracle sees whom a fee hurts and for whom things are broken. A reader sees f
 contacts, and weighs them by the company's own rules (Bayes). What the oracle has beyond that no detector can win.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -121,8 +121,7 @@ class Reader:
     @cached_property
     def _taken_up(self) -> pl.DataFrame:
         """The first session of each customer on each release that breaks things on their device."""
-        newest = self._start + timedelta(days=int(self._telemetry["day"].max() or 0))  # type: ignore[arg-type]
-        releases = range((newest - self._start).days // self.rules.app.release_every_days + 1)
+        releases = range(int(self._telemetry["day"].to_numpy().max(initial=0)) // self.rules.app.release_every_days + 1)
         device = [bad_device(r, self.company.seed, self.rules) for r in releases]
         bad = pl.DataFrame([(release_name(r), DEVICES[d]) for r, d in zip(releases, device, strict=True) if d >= 0],
                            schema=["app_version", "platform"], orient="row")  # fmt: skip

@@ -31,7 +31,7 @@ def measured(rows: Any, names: Names, moment: datetime, ages: Any = None) -> lis
     """
     frame = prepared(rows, list(names), moment)
     wanted = [m for m in names if m.since is None]
-    found = [_since(frame, alike, names, ages) for alike in _by_anchor(names)]
+    found = [_since(frame, anchor, alike, ages) for anchor, alike in _by_anchor(names).items()]
     found += [_totals(frame, {m: names[m] for m in wanted if m.aggregate in TOTALS})]
     found += [_newest(frame, alike, names) for alike in _alike(wanted, NEWEST, aggregate="last", equals=None)]
     found += [_gaps(frame, alike, names) for alike in _alike(wanted, GAPS, aggregate="mean_gap")]
@@ -45,21 +45,22 @@ def anchor_name(anchor: Measure) -> str:
     return f"days since {json.dumps(as_plain(anchor), sort_keys=True)}"
 
 
-def _by_anchor(names: Names) -> list[list[Measure]]:
-    anchored: dict[Measure, list[Measure]] = {}
-    for measure in names:
+def _by_anchor(names: Names) -> dict[Measure, dict[Measure, str]]:
+    """Return, by anchor, the measures that begin there, without it, and their names."""
+    anchored: dict[Measure, dict[Measure, str]] = {}
+    for measure, name in names.items():
         if measure.since is not None:
-            anchored.setdefault(measure.since, []).append(measure)
-    return list(anchored.values())
+            anchored.setdefault(measure.since, {})[replace(measure, since=None)] = name
+    return anchored
 
 
-def _since(frame: Frame, alike: list[Measure], names: Names, ages: Any) -> Frame | None:
+def _since(frame: Frame, anchor: Measure, names: Names, ages: Any) -> Frame | None:
     """Return totals over the rows from each customer's anchor on, whose age in days is a whole number of microseconds."""
-    days = nw.col(anchor_name(alike[0].since))  # type: ignore[arg-type]
+    days = nw.col(anchor_name(anchor))
     begun = nw.from_native(ages).lazy().filter(~days.is_null()).select(
         "customer_id", anchor_us=(days * MICROSECONDS_A_DAY).round().cast(nw.Int64))  # fmt: skip
     rows = frame.join(begun, on="customer_id", how="inner").filter(nw.col("age_us") <= nw.col("anchor_us"))
-    return _totals(rows, {replace(measure, since=None): names[measure] for measure in alike})
+    return _totals(rows, names)
 
 
 def _alike(wanted: Iterable[Measure], aggregates: tuple[str, ...], **same: Any) -> list[list[Measure]]:

@@ -55,6 +55,8 @@ def test_the_hash_changes_with_what_is_computed_and_with_nothing_else():
          "times the usual pace of app events (since the last of fee charged events against 28 days)"),
         (Ratio(Measure("app", "mean", 28, column="minutes", since=FEE), Measure("app", "mean", 28, column="minutes")),
          "times the usual minutes of app events since the last of fee charged events"),
+        (Ratio(Measure("app", "sum", 28, column="minutes", since=FEE), Measure("app", "sum", 28, column="minutes")),
+         "minutes in total from app events since the last of fee charged events for each of minutes in total from app events in 28 days"),
         (Ratio(FAILED, Measure("billing", "count", 28)),
          "payment failed events in 28 days for each of billing events in 28 days"),
     ],
