@@ -6,6 +6,7 @@ trouble on the same day; what is usual is their median.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,10 @@ def sentence(feature: Feature, value: float | None, usual: float | None, currenc
         is_it = f"{_column(measure)} is {'' if value else 'not '}{measure.equals}"
         share = (usual or 0.0) if value else 1 - (usual or 0.0)
         return f"{is_it}; so it is for {share:.0%} of customers like this one"
+    main = measures(feature)[0]
+    if value is None and main.since is not None:  # nothing came since, so there is no number to hold beside another
+        rows = describe(Feature(feature.name, replace(main, aggregate="count", column=None)))
+        return f"no {rows}, or none of these in {main.since.window_days} days"
     return f"{_said(feature, value, currency)}; customers like this one: {_number(feature, usual, currency)}"
 
 

@@ -76,7 +76,9 @@ def said(trait: Trait, features: Sequence[Feature]) -> str:
     feature = next(f for f in features if f.name == trait.feature)
     what = describe(feature)
     is_value = isinstance(feature.measure, Measure) and feature.measure.equals is not None
-    worded = what if is_value else f"{trait.value:g} {what}" if is_attribute(feature) else f"any {what}"
+    cents = isinstance(feature.measure, Measure) and (feature.measure.column or "").endswith("_cents")
+    number = f"{trait.value / 100:,.2f}" if cents else f"{trait.value:g}"
+    worded = what if is_value else f"{number} {what}" if is_attribute(feature) else f"any {what}"
     return f"{worded}: {shares}"
 
 

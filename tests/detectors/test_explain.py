@@ -1,17 +1,21 @@
 """A reason is a sentence a service leader can read out."""
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 import pytest
 
 from detectors.explain import evidence, peers, sentence, strongest
-from feature_store.feature import Feature, Measure, Trend
+from feature_store.feature import Feature, Measure, Ratio, Trend
 
 FAILED = Feature("failed_28d", Measure("billing", "count", 28, kind="failed"), 0, "failed payments in 28 days")
 FAILED_90 = Feature("failed_90d", Measure("billing", "count", 90, kind="failed"), 0, "failed payments in 90 days")
 PAID = Feature("paid", Measure("billing", "sum", 90, column="amount_cents"), 0, "paid in 90 days")
 SEEN = Feature("seen", Measure("app", "recency", 90))
 PLAN = Feature("plan", Measure("customers", "last", column="plan", equals="basic"), 0)
+USUAL = Measure("app", "mean", 90, column="minutes")
+CHANGE = Feature("change", Ratio(replace(USUAL, since=Measure("billing", "recency", 90, kind="fee_charged")), USUAL))
 PACE = Feature("pace", Trend(Measure("app", "count", 28), 90))
 
 
@@ -24,6 +28,9 @@ PACE = Feature("pace", Trend(Measure("app", "count", 28), 90))
         (SEEN, None, 2.0, "more than 90 days since the last of app events; customers like this one: 2"),
         (PLAN, 1.0, 0.23, "plan is basic; so it is for 23% of customers like this one"),
         (PLAN, 0.0, 0.23, "plan is not basic; so it is for 77% of customers like this one"),
+        (CHANGE, 0.25, 1.0,
+         "0.25 times the usual minutes of app events since the last of fee charged events; customers like this one: 1"),
+        (CHANGE, None, 1.0, "no app events since the last of fee charged events, or none of these in 90 days"),
         (PACE, 0.412, 1.0,
          "0.41 times the usual pace of app events (last 28 days against 90); customers like this one: 1"),
         (PACE, None, None,

@@ -56,6 +56,15 @@ def test_an_event_that_came_to_the_flagged_is_named_after_the_attributes():
     assert said(found[1], FEATURES).startswith("any fee charged events in 28 days: 100% of the flagged")
 
 
+def test_an_amount_of_cents_is_said_in_whole_money():
+    fee = Feature("fee", Measure("billing", "last", 90, column="amount_cents"))
+    rows = pl.DataFrame({"customer_id": [f"c{n}" for n in range(400)], "fee": [800.0] * 20 + [990.0] * 380})
+
+    (trait,) = over_represented(rows, np.arange(20), [fee])
+
+    assert said(trait, [fee]) == "8.00 amount at the last of billing events: 100% of the flagged, 5% of all at risk"
+
+
 def test_its_p_is_that_of_fishers_test():
     rows = company()
     flagged = np.concatenate([np.flatnonzero((rows["plan__is_family"] == 1).to_numpy())[:30], np.arange(30)])
