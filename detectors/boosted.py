@@ -17,7 +17,8 @@ from detectors.calibration import calibrated, calibration_of
 from detectors.detector import Examples, Model, Numbers, Probabilities, drawn
 from detectors.evaluate import calibration_in_the_large, log_odds
 
-FEW_ROWS = 50_000                 # up to which five sets of trees are worth their time
+FEW_ROWS = 50_000                 # up to which several sets of trees, averaged, are worth their time ...
+SETS = 5                          # ... so many
 CALM_A_TROUBLE = 10               # rows without trouble that trees are grown on; of more, each weighs more
 CALM_AT_LEAST = 10_000
 ROWS_TO_CALIBRATE_ON = 200_000    # evenly along the days, when there are more
@@ -103,17 +104,18 @@ def restore(grower: Grower, features: tuple[str, ...], parts: dict[str, Any]) ->
     return Boosted(features, grower, sets, list(parts["calibration"]))
 
 
-def fit(grower: Grower, shape: Shape, train: Examples, calibrate: Examples) -> Boosted:
+def fit(grower: Grower, shapes: tuple[Shape, ...], train: Examples, calibrate: Examples) -> Boosted:
     """Grow the sets on all rows, and calibrate on rows as seen by the set blind to them.
 
+    Sets that are averaged take the `shapes` in turn, which steadies the choice among them; two sets take the first.
     The later days are learned from as well: a set that is blind to a contact unit has not seen its later days either. How
     steep the calibration is comes from all days, how high it lies from those of `calibrate`, the newest.
     """
     known = train.and_also(calibrate)
     grown_on = thinned(known, np.ones(len(known.struck), dtype=np.bool_), calm=max(CALM_A_TROUBLE * int(known.struck.sum()), CALM_AT_LEAST))
-    groups = 5 if len(grown_on.struck) <= FEW_ROWS else 2
+    groups, shapes = (SETS, shapes) if len(grown_on.struck) <= FEW_ROWS else (2, shapes[:1])
     group = known.unit % groups
-    sets = in_threads(lambda g: _grown(grower, grown_on.of(grown_on.unit % groups != g), shape), groups)
+    sets = in_threads(lambda g: _grown(grower, grown_on.of(grown_on.unit % groups != g), shapes[g % len(shapes)]), groups)
     rows = drawn(np.arange(len(group)), ROWS_TO_CALIBRATE_ON, np.ones(len(group)))
     blind, later = known.of_rows(rows), rows >= len(train.struck)
     odds = _blind_odds(grower, sets, blind.numbers, group[rows])

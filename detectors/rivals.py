@@ -40,7 +40,7 @@ class Learners:
 def learn(train: Examples, calibrate: Examples) -> Learners:
     """Fit each to all rows; the tuned one tries the same shapes on the same folds as the detector does."""
     known = train.and_also(calibrate)
-    shape = choose(lightgbm.GROWER, train if (train.struck.any() and not train.struck.all()) else known)
+    shape, *_ = choose(lightgbm.GROWER, train if (train.struck.any() and not train.struck.all()) else known)
     tuned = lightgbm.GROWER.grow(known.numbers, known.struck, known.weight, shape)
     return Learners(_logistic(known), lightgbm.untuned(known.numbers, known.struck, known.weight), tuned)
 

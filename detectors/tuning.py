@@ -1,8 +1,9 @@
 """Choose how trees are grown: a few shapes, tried on rolling origins and unseen contact units, within a stated budget.
 
 A fold learns from the days before its origin and is judged, by average precision, on later days and on other contact units.
-Every shape is tried on the first fold, the better half on the second, the best two on the third. It is judged by order alone,
-as the calibration comes later: by log loss timid trees win, whose probabilities need no correction and whose order is poor.
+Every shape is tried on the first fold, the best four on the second, the best three on the third: thirteen fits. They are judged
+by order alone, as the calibration comes later: by log loss timid trees win, whose probabilities need no correction and whose
+order is poor. Those near the best are returned with it, since folds cannot tell them apart: one alone is chosen by chance.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from detectors.evaluate import average_precision
 
 ROWS_TO_TRY_ON = 10_000   # a fold, as many again to judge; more calm customers than that are thinned and weigh more
 FOLDS = 3
+LEFT_AFTER = (4, 3, 3)    # so many shapes, fold by fold
+NEAR = 0.95               # of the best one's precision
 SHAPES = (
     Shape(rounds=100, learning_rate=0.06, leaves=8, least_rows=40, columns=0.3),
     Shape(rounds=150, learning_rate=0.04, leaves=15, least_rows=40, columns=0.3),
@@ -34,16 +37,17 @@ class Fold:
     judge: Examples
 
 
-def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) -> Shape:
-    """Return the shape with the best mean average precision on the folds it was tried on; the first where none can be tried."""
+def choose(grower: Grower, known: Examples, shapes: tuple[Shape, ...] = SHAPES) -> tuple[Shape, ...]:
+    """Return up to three shapes that order best on the folds they were tried on, the best first; the first ones where none can be."""
     found: dict[int, list[float]] = {number: [] for number in range(len(shapes))}
     left = list(found)
-    for number, fold in enumerate(folds(known) if len(shapes) > 1 else ()):
+    for most, fold in zip(LEFT_AFTER, folds(known) if len(shapes) > 1 else (), strict=False):
         ordered = in_threads(partial(_precision, grower, fold, [shapes[n] for n in left]), len(left))
         for place, precision in zip(left, ordered, strict=True):
             found[place].append(precision)
-        left = sorted(left, key=lambda n: -float(np.mean(found[n])))[: max(min(2, len(left)), len(shapes) // 2 ** (number + 1))]
-    return shapes[left[0]]
+        left = sorted(left, key=lambda n: -float(np.mean(found[n])))[:most]
+    mean = {n: float(np.mean(found[n])) if found[n] else 1.0 for n in left}
+    return tuple(shapes[n] for n in left[: LEFT_AFTER[-1]] if mean[n] >= NEAR * mean[left[0]])
 
 
 def folds(known: Examples) -> list[Fold]:

@@ -24,7 +24,7 @@ def speed(data: Path, seeds: int, rows: int = ROWS, scored: int = SCORED) -> Par
     known = made(rows)
     train, calibrate = known.of(known.cutoff < DAYS - 2), known.of(known.cutoff >= DAYS - 2)
     seconds: dict[str, list[float]] = {}
-    shape = choose(learned.GROWER, train)
+    shape, *_ = choose(learned.GROWER, train)
     for _ in range(max(seeds - 1, 1)):
         plain = _timed(seconds, "fit", lambda: in_threads(
             lambda _: learned.estimator(shape).fit(known.numbers, known.struck), 1)[0])  # fmt: skip

@@ -24,7 +24,7 @@ def halves(known):
 @pytest.mark.parametrize("few_rows", [0, 40_000])
 def test_what_moved_a_customer_adds_up_to_their_log_odds(grower, few_rows, examples, monkeypatch):
     monkeypatch.setattr(boosted, "FEW_ROWS", few_rows)
-    model = boosted.fit(grower, SHAPE, *halves(examples()))
+    model = boosted.fit(grower, (SHAPE,), *halves(examples()))
     later = examples(1).of(np.arange(3000) < 200)
 
     odds, moved = model.odds(later.numbers, later.half), model.moved_by(later.numbers, later.half)
@@ -39,7 +39,7 @@ def test_what_moved_a_customer_adds_up_to_their_log_odds(grower, few_rows, examp
 def test_of_two_sets_a_customer_is_scored_by_the_one_that_did_not_learn_from_their_half(examples, monkeypatch):
     monkeypatch.setattr(boosted, "FEW_ROWS", 0)
     known = examples()
-    model = boosted.fit(learned.GROWER, SHAPE, *halves(known))
+    model = boosted.fit(learned.GROWER, (SHAPE, SHAPES[0]), *halves(known))
     other = known.of(known.half == 1)
     order = np.argsort(other.cutoff >= 2, kind="stable")
     grown = learned.GROWER.grow(other.numbers[order], other.struck[order], other.weight[order], SHAPE)
@@ -63,7 +63,7 @@ def test_the_calibration_never_sees_a_customer_through_trees_that_learned_from_t
 
     known = examples()
     known.numbers[:, 1] = np.arange(len(known.struck))  # every row is somebody
-    boosted.fit(Watching(), SHAPE, *halves(known))
+    boosted.fit(Watching(), (SHAPE,), *halves(known))
 
     assert len(seen) > 1000
     assert not any(seen)
@@ -81,7 +81,7 @@ def test_every_row_is_learned_from_and_weighs_what_it_stands_for(examples):
 
     known = examples()
     known.weight[:] = np.linspace(0.5, 3, len(known.weight))
-    boosted.fit(Counting(), SHAPE, *halves(known))
+    boosted.fit(Counting(), (SHAPE,), *halves(known))
 
     assert sum(rows for rows, _ in taught) == 4 * len(known.struck)
     assert sum(weight for _, weight in taught) == pytest.approx(4 * known.weight.sum())
@@ -99,7 +99,7 @@ def test_of_many_calm_rows_some_are_learned_from_that_weigh_as_much(examples, mo
         def odds(self, trees, numbers):
             return np.zeros(len(numbers))
 
-    boosted.fit(Counting(), SHAPE, *halves(known))
+    boosted.fit(Counting(), (SHAPE,), *halves(known))
 
     for struck, rows, rate in taught:
         assert rows == pytest.approx(3 * struck, rel=0.05)
@@ -140,7 +140,24 @@ def test_the_budget_of_rows_is_kept_and_the_base_rate_with_it(examples):
 def test_a_shape_that_learns_better_is_chosen(grower, examples):
     hopeless = boosted.Shape(rounds=1, learning_rate=0.001, leaves=2, least_rows=1000, columns=0.5)
 
-    assert choose(grower, examples(), (hopeless, SHAPE)) == SHAPE
+    assert choose(grower, examples(), (hopeless, SHAPE)) == (SHAPE,)
+
+
+def test_shapes_that_order_as_well_as_the_best_take_turns_in_the_sets_that_are_averaged(grower, examples):
+    chosen = choose(grower, examples(), (SHAPE, SHAPE, SHAPE, SHAPE))
+    taught = []
+
+    class Noting:
+        def grow(self, numbers, struck, weight, shape):
+            taught.append(shape)
+
+        def odds(self, trees, numbers):
+            return np.zeros(len(numbers))
+
+    boosted.fit(Noting(), SHAPES[:3], *halves(examples()))
+
+    assert chosen == (SHAPE, SHAPE, SHAPE)
+    assert sorted(map(SHAPES.index, taught)) == [0, 0, 1, 1, 2]
 
 
 def test_one_try_takes_the_first_shape_untried(examples):
@@ -148,4 +165,4 @@ def test_one_try_takes_the_first_shape_untried(examples):
         def grow(self, *given):
             raise AssertionError("nothing is to be tried")
 
-    assert choose(Untouched(), examples(), SHAPES[:1]) == SHAPES[0]
+    assert choose(Untouched(), examples(), SHAPES[:1]) == SHAPES[:1]

@@ -11,7 +11,7 @@ from detectors.tuning import SHAPES
 @pytest.fixture(scope="module")
 def model(examples):
     known = examples()
-    return boosted.fit(learned.GROWER, SHAPES[2], known.of(known.cutoff < 2), known.of(known.cutoff >= 2))
+    return boosted.fit(learned.GROWER, SHAPES[2:3], known.of(known.cutoff < 2), known.of(known.cutoff >= 2))
 
 
 def test_those_like_a_customer_in_trouble_were_struck_more_often(model, examples):
