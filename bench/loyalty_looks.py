@@ -22,18 +22,19 @@ MOST = {"hold_out": 736, "contact": 6_624}  # drawn by when harm should have bee
 
 @dataclass(frozen=True)
 class World:
-    """What units do in a programme: each arm's outcomes to draw from, and the share held out."""
+    """What units do in a programme: each arm's outcomes to draw from, and the shares held out, each for as many days."""
 
     name: str
     contact: np.ndarray
     hold_out: np.ndarray
-    share: float
+    shares: tuple[float, ...]
 
 
 def measure(report: Report) -> dict[str, Any]:
     """Return the shares of false alarms, and of harmful playbooks that were stopped in time."""
     aa, bounds, ratio = _aa(report.draw(30))
-    worlds = [_world(kind, skew, share) for kind, skew in (("retained", 4.0), ("mean", 2.0)) for share in (0.5, 0.1)]
+    worlds = [_world(kind, skew, share) for kind, skew in (("retained", 4.0), ("mean", 2.0))
+              for share in ((0.5,), (0.1,), (0.5, 0.02))]  # fmt: skip
     false = {world.name: _false_stops(world, report.draw(40 + n)) for n, world in enumerate(worlds)}
     paused, drawn_by_then, readable = _harm(report.draw(50))
     rows = [("A/A: p below 0.05 at one look", f"{aa:.2%}", f"{bounds[0]:.2%} to {bounds[1]:.2%}"),
@@ -60,9 +61,9 @@ def _aa(draw: np.random.Generator) -> tuple[float, tuple[float, float], float]:
     return float((found.p_value < 0.05).mean()), limits, float((p < ALARM).any(axis=1).mean())
 
 
-def _world(kind: str, skew: float, share: float) -> World:
+def _world(kind: str, skew: float, shares: tuple[float, ...]) -> World:
     people = population(kind, skew)[:, 0]
-    return World(f"{kind}, skew {skew:.0f}, {share:.0%} held out", people, people, share)
+    return World(f"{kind}, skew {skew:.0f}, {', then '.join(f'{share:.0%}' for share in shares)} held out", people, people, shares)
 
 
 def _false_stops(world: World, draw: np.random.Generator) -> float:
@@ -77,23 +78,25 @@ def _false_stops(world: World, draw: np.random.Generator) -> float:
 
 def daily(world: World, *, programmes: int, days: int, a_day: int, draw: np.random.Generator) -> Effects:
     """Return each programme's effects at each day's end, from all units so far."""
-    held = draw.random((programmes, days, a_day)) < world.share
+    stratum = np.arange(days) * len(world.shares) // days
+    share = np.array(world.shares)
+    held = draw.random((programmes, days, a_day)) < share[stratum][:, None]
     member = draw.integers(0, len(world.contact), held.shape)
     values = np.where(held, world.hold_out[member], world.contact[member])
     centre = float(world.hold_out.mean())
-    sums = [np.stack([np.where(arm, (values - centre) ** power, 0.0).sum(axis=-1).cumsum(axis=1) for arm in (~held, held)], axis=-1)
+    here = stratum[:, None] == np.arange(len(share))
+    sums = [np.stack([np.where(arm, (values - centre) ** power, 0.0).sum(axis=-1) for arm in (~held, held)], axis=-1)
             for power in range(4)]  # fmt: skip
-    n, first, second, third = sums
+    n, first, second, third = ((part[:, :, None] * here[..., None]).cumsum(axis=1) for part in sums)
     moments = of_sums(n, first[..., None], second[..., None, None], third[..., None, None, None], np.array([centre]))
-    spread = [part[:, :, None] for part in (moments.n, moments.mean, moments.second, moments.third)]
-    return compare(type(moments)(*spread), np.full((programmes, days, 1), world.share))
+    return compare(moments, np.broadcast_to(share, (programmes, days, len(share))))
 
 
 def _harm(draw: np.random.Generator) -> tuple[float, float, float]:
     """Return in how many runs harm was shown before so many units were drawn, the units by then, and who could be read."""
     stays = {arm: (np.arange(MEMBERS) >= round(rate * MEMBERS)).astype(float) for arm, rate in HARM.items()}
     share = MOST["hold_out"] / sum(MOST.values())
-    world = World("harm", stays["contact"], stays["hold_out"], share)
+    world = World("harm", stays["contact"], stays["hold_out"], (share,))
     a_day = 20
     days = sum(MOST.values()) // a_day
     stopped: list[bool] = []

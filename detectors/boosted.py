@@ -17,9 +17,9 @@ from detectors.calibration import calibrated, calibration_of
 from detectors.detector import Examples, Model, Numbers, Probabilities, drawn
 from detectors.evaluate import calibration_in_the_large, log_odds
 
-FEW_ROWS = 50_000                 # up to which several sets of trees, averaged, are worth their time ...
+FEW_ROWS = 150_000                # up to which several sets of trees, averaged, are worth their time ...
 SETS = 5                          # ... so many
-CALM_A_TROUBLE = 10               # rows without trouble that trees are grown on; of more, each weighs more
+CALM_A_TROUBLE = 30               # rows without trouble that trees are grown on; of more, each weighs more
 CALM_AT_LEAST = 10_000
 ROWS_TO_CALIBRATE_ON = 200_000    # evenly along the days, when there are more
 TROUBLES_TO_SAY_HOW_HIGH = 100    # on the newest days; with fewer, all days say it
@@ -133,7 +133,7 @@ def _grown(grower: Grower, known: Examples, shape: Shape) -> Any:
 def thinned(known: Examples, among: NDArray[np.bool_], *, calm: int, struck: int | None = None) -> Examples:
     """Return the rows `among` these, those without trouble at most `calm`, and of the others `struck`; what they weigh is kept.
 
-    Ten without trouble for each with it tell nearly all that more of them would (King and Zeng 2001).
+    Thirty without trouble for each with it tell nearly all that more of them would (King and Zeng 2001; ADR 10 has figures).
     """
     rows: list[NDArray[np.int64]] = []
     weight = known.weight.copy()

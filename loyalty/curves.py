@@ -1,7 +1,7 @@
 """How many units of each arm are still there, week by week since their assignment, for the picture beside the readings.
 
 Kaplan and Meier's estimate: who has not yet been watched for so many weeks counts only as long as watched. Units are weighed
-by one over the chance of their arm (the stored share), so that shares that changed over time do not mix into the curves.
+by the chance of the other arm (the stored share), as the readings are, so that shares that changed do not mix into the curves.
 """
 
 import polars as pl
@@ -46,7 +46,8 @@ def _part(stratum: pl.DataFrame, months: int) -> tuple[float, Stay, Stay] | None
     if any(arm.is_empty() or int(arm["watched"].max()) < until for arm in arms):  # type: ignore[arg-type]
         return None
     contact, hold_out = (restricted_mean(arm["days"].to_numpy(), arm["left"].to_numpy(), until) for arm in arms)
-    return float(len(stratum)), contact, hold_out
+    share = float(stratum["share"][0])
+    return len(stratum) * share * (1 - share), contact, hold_out
 
 
 def _stays(settings: Settings, session: Session, cut: Cut) -> pl.DataFrame:
@@ -81,10 +82,10 @@ def _weeks(units: pl.DataFrame, cut: Cut) -> pl.DataFrame:
     watched = (pl.lit(cut.closed_before) - pl.col("starts_on")).dt.total_days() // 7
     week_left = ((pl.col("left_on") - pl.col("starts_on")).dt.total_days() // 7).clip(0)
     left = (week_left < watched).fill_null(False)
-    chance = pl.when(pl.col("arm") == "hold_out").then("share").otherwise(1 - pl.col("share"))
+    chance = pl.when(pl.col("arm") == "contact").then("share").otherwise(1 - pl.col("share"))
     weeks = pl.when(left).then(week_left).otherwise(watched - 1).alias("weeks")
     drawn = units.filter(pl.col("share").is_between(0, 1, closed="none"))
-    return drawn.select("issue", "arm", (1 / chance).alias("weight"), weeks, left.alias("left")).filter(pl.col("weeks") >= 0)
+    return drawn.select("issue", "arm", chance.alias("weight"), weeks, left.alias("left")).filter(pl.col("weeks") >= 0)
 
 
 def _kaplan_meier(watched: pl.DataFrame) -> pl.DataFrame:

@@ -27,8 +27,7 @@ def analyse(rows: pl.DataFrame, question: Question) -> Answer:
     answer = Answer()
     rows = complete(rows, question, answer)
     units = units_of(rows, question, answer)
-    arms = [question.control, *sorted(set(units[question.arm].unique()) - {question.control})]
-    codes = units[question.arm].cast(pl.Enum(arms)).to_physical().cast(pl.Int64).to_numpy()
+    arms, codes = _arms(units[question.arm], question.control)
     sizes = np.bincount(codes, minlength=len(arms)).astype(float)
     share = _shares(question, len(arms))
     answer.srm_p = _sample_ratio(sizes, share, answer)
@@ -44,6 +43,18 @@ def analyse(rows: pl.DataFrame, question: Question) -> Answer:
     _adjust(answer)
     _doubts(answer)
     return answer
+
+
+def _arms(drawn: pl.Series, control: str) -> tuple[list[str], Codes]:
+    """Return the arms' names, control first, and each unit's arm as a number."""
+    drawn = drawn if drawn.dtype == pl.Categorical else drawn.cast(pl.String).cast(pl.Categorical)
+    physical = drawn.to_physical()
+    names = dict(zip(physical.unique(maintain_order=True), drawn.unique(maintain_order=True), strict=True))
+    arms = [control, *sorted(set(names.values()) - {control})]
+    place = np.zeros(max(names, default=0) + 1, dtype=np.int8 if len(arms) < 128 else np.int64)
+    for code, name in names.items():
+        place[code] = arms.index(name)
+    return arms, place[physical.to_numpy()]
 
 
 def _shares(question: Question, arms: int) -> Numbers:

@@ -15,8 +15,10 @@ import numba
 import numpy as np
 
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
-Codes = np.ndarray[Any, np.dtype[np.int64]]
+Codes = np.ndarray[Any, np.dtype[np.integer[Any]]]
 FEW = 256.0
+FEW_GROUPS = 4   # up to which every group walks over all rows, eight at a time, instead of rows looking for their group
+BLOCK = 4_096    # rows that stay in the processor's cache while each group walks over them
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,8 @@ def of_sums(n: Numbers, first: Numbers, second: Numbers, third: Numbers, centre:
 
 def of_rows(columns: Sequence[Numbers], codes: Codes, groups: int) -> Moments:
     """Return the moments of each group; row i belongs to group codes[i], and every column has a number for it."""
+    if groups <= FEW_GROUPS and len(columns) <= 2:
+        return _of_pairs(columns, codes, groups)
     values = [np.ascontiguousarray(column, dtype=np.float64) for column in columns]
     codes = np.ascontiguousarray(codes, dtype=np.int64)
     centre = np.stack([_about(column, codes, groups) for column in values], axis=-1)
@@ -80,6 +84,15 @@ def of_rows(columns: Sequence[Numbers], codes: Codes, groups: int) -> Moments:
         return of_sums(*_unfolded(sums, len(values)), centre)
     n, first, second, third = _sums(np.vstack(values), centre, codes)
     return of_sums(n, first, second, third, centre)
+
+
+def _of_pairs(columns: Sequence[Numbers], codes: Codes, groups: int) -> Moments:
+    """Do that for one or two variables in a few groups; whole numbers are read as they are."""
+    values = [np.ascontiguousarray(column, dtype=None if column.dtype == np.int64 else np.float64) for column in columns]
+    small = np.ascontiguousarray(codes, dtype=np.int8)
+    centre = np.stack([_about(column, small, groups) for column in values], axis=-1)
+    sums = _pair_sums_of_few(values[0], values[-1], centre, small)
+    return of_sums(*_unfolded(sums, len(values)), centre)
 
 
 def of_counts(population: Numbers, counts: Numbers) -> Moments:
@@ -141,6 +154,41 @@ def _pair_sums(one: Numbers, other: Numbers, centre: Numbers, codes: Codes) -> N
         to[8] += x * yy
         to[9] += yy * y
     return sums
+
+
+@numba.njit(cache=True, nogil=True)
+def _pair_sums_of_few(one: Numbers, other: Numbers, centre: Numbers, codes: Codes) -> Numbers:
+    """Do the same where there are few groups, block by block."""
+    sums = np.zeros((len(centre), 10))
+    for low in range(0, len(codes), BLOCK):
+        rows = slice(low, low + BLOCK)
+        for group in range(len(centre)):
+            found = _group_sums(one[rows], other[rows], codes[rows], group, centre[group])
+            for at, amount in enumerate(found):
+                sums[group, at] += amount
+    return sums
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "nsz", "contract"}, error_model="numpy")
+def _group_sums(one: Numbers, other: Numbers, codes: Codes, group: int, centre: Numbers) -> tuple[float, ...]:
+    """Add up one group's rows, in any order, so that several are added at once."""
+    n = x1 = y1 = xx1 = xy1 = yy1 = xxx1 = xxy1 = xyy1 = yyy1 = 0.0
+    x0, y0 = centre[0], centre[-1]
+    for row in range(len(codes)):
+        x, y = one[row] - x0, other[row] - y0
+        x, y = x if codes[row] == group else 0.0, y if codes[row] == group else 0.0  # chosen: infinity times zero is no number
+        n += 1.0 if codes[row] == group else 0.0
+        xx, xy, yy = x * x, x * y, y * y
+        x1 += x
+        y1 += y
+        xx1 += xx
+        xy1 += xy
+        yy1 += yy
+        xxx1 += xx * x
+        xxy1 += xx * y
+        xyy1 += x * yy
+        yyy1 += yy * y
+    return n, x1, y1, xx1, xy1, yy1, xxx1, xxy1, xyy1, yyy1
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,7 +11,8 @@ from loyalty.moments import Moments, Numbers, of_rows
 
 RULE = (
     f"A reading needs {LEAST_UNITS} units from strata whose smaller arm is expected to hold at least {LEAST_EXPECTED}, and "
-    "values of which no handful decides it: squared skewness by the number of units at most "
+    "values of which no handful decides it: squared skewness by the number of units (those of a stratum whose share tells less "
+    "count for less) at most "
     f"{skew.MOST_WEIGHT}, and the skewness of the difference of means, as the stored share lets expect it, at most "
     f"{skew.MOST_LEANING}; beyond, the interval would cover less than it claims. Whether to read is decided on both arms "
     "together, without looking at the arms."
@@ -97,7 +98,7 @@ def _ratio_p(n: Numbers, share: Numbers) -> Numbers:
 def why_not(found: Effects, at: int) -> str | None:
     """Say why a reading cannot be made, or nothing; looks at the arms only to know that both have spread at all."""
     units, everybody = int(found.units[at]), int(found.everybody[at])
-    weight = float(found.skewness[at]) ** 2 / max(units, 1)
+    weight = float(found.skewness[at]) ** 2 / max(float(found.worth[at]), 1.0)
     if everybody == 0:
         return "nobody was drawn"
     if not found.comparable[at]:

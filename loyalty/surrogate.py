@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loyalty.effect import CONFIDENCE
+from loyalty.effect import CONFIDENCE, overlap
 from loyalty.moments import Codes, Numbers
 
 LEAST_MONTHS = 6
@@ -143,14 +143,13 @@ def forecast(index: Index, young: Cohort) -> Forecast:
 
 
 def stratified(values: Numbers, cohort: Cohort) -> tuple[float, float]:
-    """Return contact minus hold out and its standard error, over strata of equal stored share weighed by their units."""
+    """Return contact minus hold out and its standard error, over strata of equal stored share, weighed as readings are."""
     effect = variance = 0.0
     strata = [cohort.share == share for share in np.unique(cohort.share)]
     usable = [here for here in strata if min(cohort.contact[here].sum(), (~cohort.contact[here]).sum()) >= 2]
-    everybody = sum(int(here.sum()) for here in usable)
-    for here in usable:
+    weights, _ = overlap(np.array([here.sum() for here in usable]), np.array([cohort.share[here][0] for here in usable]))
+    for here, weight in zip(usable, weights, strict=True):
         arms: Sequence[Numbers] = (values[here & cohort.contact], values[here & ~cohort.contact])
-        weight = int(here.sum()) / everybody
         effect += weight * float(arms[0].mean() - arms[1].mean())
         variance += weight**2 * sum(float(arm.var(ddof=1)) / len(arm) for arm in arms)
     return effect, float(np.sqrt(variance)) if usable else np.nan

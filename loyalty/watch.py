@@ -91,7 +91,7 @@ def look(effects: Effects, at: int, watched: Watched) -> Seen:
 
 def daily_interval(effects: Effects, planned_units: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return low, high and p of intervals that hold on all days at once, narrowest at the planned number of units."""
-    fraction = effects.units / planned_units
+    fraction = effects.worth / planned_units  # time runs with what is learned: a month that holds out few adds little
     lean = np.where(np.abs(effects.lean) < skew.SMALL, 0.0, effects.lean)
     half = stretch(fraction)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -43,8 +43,9 @@ def test_shares_that_changed_do_not_mix_into_the_curves(past):
                     past.happens(name, "billing.left", START + timedelta(days=3))
     end = START + timedelta(days=30)
     past.write(end)
-    assert curve(past, "contact", end)[1][0] == pytest.approx(0.75)
-    assert curve(past, "hold_out", end)[1][0] == pytest.approx(0.75)
+    left = 10 * 0.5 / (20 * 0.5 + 36 * 0.1)  # of 20 * 0.5 + 4 * 0.9 held out, which is as many
+    assert curve(past, "contact", end)[1][0] == pytest.approx(1 - left)
+    assert curve(past, "hold_out", end)[1][0] == pytest.approx(1 - left)
 
 
 def test_a_company_without_a_leaving_event_has_no_curves(past):

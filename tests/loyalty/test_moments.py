@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import settings as effort
 from hypothesis import strategies as st
 
+from loyalty import moments as adding
 from loyalty.moments import of_counts, of_rows
 
 
@@ -27,6 +28,25 @@ def test_every_group_has_the_moments_of_its_rows_and_all_together_those_of_all(s
     moments = of_rows(list(rows), codes, 3)
     assert all(all(close(moments, group, rows[:, codes == group])) for group in range(3))
     assert all(close(moments[None].merged(), 0, rows))
+
+
+@given(seed=st.integers(0, 1_000), groups=st.integers(1, 4), whole=st.booleans(), rows=st.sampled_from([3, 4_096, 9_001]))
+@effort(max_examples=20, deadline=None)
+def test_few_groups_are_added_up_several_rows_at_once_to_the_same_sums(seed, groups, whole, rows):
+    draw = np.random.default_rng(seed)
+    columns, codes = [draw.poisson(3, rows) if whole else draw.gamma(1, 1, rows), draw.gamma(2, 1, rows)], draw.integers(0, groups, rows)
+    quick = of_rows(columns, codes, groups)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adding, "FEW_GROUPS", 0)
+        slow = of_rows(columns, codes, groups)
+    for name in ("n", "mean", "second", "third"):
+        assert np.allclose(getattr(quick, name), getattr(slow, name), rtol=1e-9, atol=1e-7)
+
+
+def test_what_one_group_holds_is_nothing_to_another():
+    values, codes = np.array([1.0, 2.0, np.inf, np.inf]), np.array([0, 0, 1, 1])
+    with np.errstate(invalid="ignore"):
+        assert of_rows([values], codes, 2).mean[0] == pytest.approx([1.5])
 
 
 def test_a_sum_of_variables_has_its_spread_and_skewness_in_the_moments():

@@ -159,14 +159,14 @@ def test_a_flag_that_the_gate_refused_is_in_neither_arm(march):
     assert (reading(march).n_contact, reading(march).n_hold_out) == (60, 60)
 
 
-def test_pooling_two_shares_weighs_the_strata_by_their_units(past):
+def test_pooling_two_shares_weighs_the_strata_by_what_both_arms_tell(past):
     past.promises(MARCH, horizon_months=1)
     month_of(past, MARCH)
     month_of(past, date(2025, 5, 5), contact=(320, 260), held=(80, 50), share=0.2)
     past.write(date(2025, 7, 1))
     measure(past, date(2025, 7, 1))
     pooled, parts = reading(past, month="pooled"), [reading(past), reading(past, month="2025-05")]
-    weights = np.array([120, 400]) / 520
+    weights = np.array([120 * 0.5 * 0.5, 400 * 0.2 * 0.8]) / (120 * 0.25 + 400 * 0.16)
     effect = weights @ [part.effect for part in parts]
     se = np.sqrt(weights**2 @ [part.detail["se"] ** 2 for part in parts])
     df = se**4 / (weights**4 @ [part.detail["se"] ** 4 / part.detail["df"] for part in parts])

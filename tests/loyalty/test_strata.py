@@ -1,5 +1,7 @@
 """Effects agree with tea-tasting, statsmodels and sums done by hand, and their intervals cover what they claim."""
 
+import itertools
+
 import numpy as np
 import polars as pl
 import pytest
@@ -95,7 +97,7 @@ def test_two_shares_are_weighed_as_the_stratified_formula_says():
     half, tenth = experiment(5, units=300, share=0.5, lift=1.0), experiment(6, units=700, share=0.1, lift=5.0)
     ours = read(pl.concat([half, tenth]))
     parts = [read(rows) for rows in (half, tenth)]
-    weights = [0.3, 0.7]
+    weights = [300 * 0.5 * 0.5 / (300 * 0.25 + 700 * 0.09), 700 * 0.1 * 0.9 / (300 * 0.25 + 700 * 0.09)]
     effect = sum(w * part["effect"] for w, part in zip(weights, parts, strict=True))
     se = sum((w * part["se"]) ** 2 for w, part in zip(weights, parts, strict=True)) ** 0.5
     df = se**4 / sum((w * part["se"]) ** 4 / part["df"] for w, part in zip(weights, parts, strict=True))
@@ -114,6 +116,24 @@ def test_pooling_without_strata_would_have_been_wrong():
     naive = read(pl.concat([early, late]).with_columns(share=pl.lit(0.3)))
     assert ours["low"] < 0 < ours["high"]
     assert naive["high"] < 0
+
+
+def test_what_was_shown_at_one_half_does_not_drown_in_months_that_hold_out_two_in_a_hundred():
+    early = experiment(10, units=3_000, share=0.5)
+    late = experiment(11, units=3_000, share=0.02)
+    before, after = read(early), read(pl.concat([early, late]))
+    rare = [rows.with_columns(value=(pl.col("value") > 55).cast(pl.Float64), covariate=None) for rows in (early, late)]
+    assert after["se"] < before["se"]
+    assert read(rare[0])["why"] is None
+    assert read(pl.concat(rare))["why"] is None
+
+
+@given(seed=st.integers(0, 10_000), shares=st.lists(st.sampled_from([0.02, 0.1, 0.3, 0.5]), min_size=2, max_size=4, unique=True))
+@effort(max_examples=25, deadline=None)
+def test_more_months_never_tell_less_of_an_effect_that_stays_the_same(seed, shares):
+    months = [experiment(seed + at, units=2_000, share=share) for at, share in enumerate(shares)]
+    sizes = [read(pl.concat(months[: at + 1]))["se"] for at in range(len(months))]
+    assert all(later < earlier * 1.1 for earlier, later in itertools.pairwise(sizes))
 
 
 def test_a_stratum_too_thin_to_compare_is_left_out_and_counted():
