@@ -34,7 +34,7 @@ def tell_forecasts(settings: Settings) -> None:
     if rows:
         VOICE.table("Forecast from the first month, not a reading", ["issue", "at", "outcome", "contacted", "held out", "effect (95 %)"], rows)
     if kept:
-        VOICE.say(f"Of {len(kept)} former forecasts, the truth lay within {sum(f['held'] for f in kept)}.")
+        VOICE.say(f"Of {len(kept)} former forecasts, {sum(f['agrees'] for f in kept)} agree with what was read since, within both intervals.")
 
 
 def tell_readings(rows: list[dict], *, truth: dict | None = None) -> None:

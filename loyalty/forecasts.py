@@ -74,18 +74,32 @@ def _told(units: pl.DataFrame, values: pl.DataFrame, outcome: str, horizon: int)
 
 
 def scored(session: Session) -> list[dict[str, Any]]:
-    """Return every forecast whose months have since been read: forecast, truth, and whether the interval held it."""
+    """Return every forecast whose months have since been read: forecast, what was read, and whether the two agree.
+
+    What was read is an estimate too: they agree where they differ by no more than both 95 % intervals together allow.
+    """
     read = {(r.issue, r.outcome, r.horizon_months, r.month): r for r in session.query(Reading).where(Reading.state == "readable").order_by(Reading.revision)}
     found = []
     for told in all_forecasts(session):
         known = [read.get((told.issue, told.outcome, told.horizon_months, month)) for month in told.months]
-        if not known or any(reading is None for reading in known):
+        whole = [reading for reading in known if reading is not None]
+        if not whole or len(whole) < len(known):
             continue
-        truth = np.average([r.effect for r in known if r], weights=[r.n_contact + r.n_hold_out for r in known if r])
+        truth, half = _together(whole)
+        effect, low, high = np.array([told.effect, told.low, told.high], dtype=float)
+        reach = float(np.hypot(half, (high - low) / 2))
         found.append({"issue": told.issue, "outcome": told.outcome, "horizon_months": told.horizon_months, "made_in": told.made_in,
-                      "effect": told.effect, "low": told.low, "high": told.high, "truth": float(truth),
-                      "held": told.low <= truth <= told.high})  # fmt: skip
+                      "effect": told.effect, "low": told.low, "high": told.high, "read": truth, "read_low": truth - half,
+                      "read_high": truth + half, "agrees": bool(abs(effect - truth) <= reach)})  # fmt: skip
     return found
+
+
+def _together(readings: list[Reading]) -> tuple[float, float]:
+    """Return several months' effect, weighed by what both arms tell, and half its interval."""
+    weight = np.array([r.n_contact * r.n_hold_out / (r.n_contact + r.n_hold_out) for r in readings])
+    weight /= weight.sum()
+    effect, low, high = np.array([(r.effect, r.low, r.high) for r in readings], dtype=float).T
+    return float(weight @ effect), float(np.sqrt(weight**2 @ ((high - low) / 2) ** 2))
 
 
 def _first_month(past: pl.DataFrame, values: pl.DataFrame, names: list[str]) -> pl.DataFrame:

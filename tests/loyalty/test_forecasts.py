@@ -67,14 +67,17 @@ def test_a_forecast_is_scored_when_its_months_are_read(settings, session, past):
     until, later = date(2026, 1, 31), date(2026, 7, 31)
     a_past(past, 12, until=later)
     measure_day(day=until, now=at(until + timedelta(days=1)), settings=settings)
-    session.add(Forecast(issue="fee_shock", outcome="retained", horizon_months=6, made_in="2025-12", state="forecast", why=None,
-                         months=["2025-08"], n_contact=30, n_hold_out=30, effect=0.1, low=-1.0, high=1.0, detail={},
-                         data_until=until, made_at=at(until)))  # fmt: skip
+    for made_in, effect in (("2025-12", 0.1), ("2025-11", 0.4), ("2025-10", 3.0)):
+        session.add(Forecast(issue="fee_shock", outcome="retained", horizon_months=6, made_in=made_in, state="forecast", why=None,
+                             months=["2025-08"], n_contact=30, n_hold_out=30, effect=effect, low=effect - 0.1, high=effect + 0.1, detail={},
+                             data_until=until, made_at=at(until)))  # fmt: skip
     session.commit()
     measure_day(day=later, now=at(later + timedelta(days=1)), settings=settings)
-    known = [each for each in scored(session) if each["made_in"] == "2025-12"]
-    assert len(known) == 1
-    assert known[0]["held"]
+    known = {each["made_in"]: each for each in scored(session)}
+    assert known["2025-12"]["agrees"]
+    assert not known["2025-10"]["agrees"]
+    between = known["2025-11"]
+    assert between["agrees"] == (abs(0.4 - between["read"]) <= np.hypot(0.1, between["read_high"] - between["read"]))
 
 
 def test_a_forecast_is_drawn_dashed_beside_the_readings_and_a_withheld_one_is_not(settings, session, past):
