@@ -21,7 +21,7 @@ from loyalty.units import analysis_set, windows
 
 LATER = (6, 18)
 FORECAST = ("retained", "revenue", "purchases", "contacts")
-LEAST_UNITS = 60            # of the younger assignments, both arms
+LEAST_UNITS = 60            # of the younger assignments, half of them in either arm
 KEYS = ("assignment_id", "issue", "month", "arm", "share")
 
 
@@ -66,7 +66,8 @@ def _told(units: pl.DataFrame, values: pl.DataFrame, outcome: str, horizon: int)
     if checked.months < LEAST_MONTHS:
         return row | {"state": "too_early"}
     if min(contact, len(young) - contact) < LEAST_UNITS / 2:
-        return row | {"why": f"nothing to tell: {len(young)} units are past their first month and not at {horizon} months"}
+        return row | {"why": f"nothing to tell: past their first month and not at {horizon} months are {contact:,} contacted and "
+                             f"{len(young) - contact:,} held out, and each arm needs {LEAST_UNITS // 2}"}  # fmt: skip
     if checked.why_not is None:
         told = forecast(fit(mature.first, truth), _cohort(young))
         row |= {"state": "forecast", "effect": told.effect, "low": told.low, "high": told.high}

@@ -26,7 +26,7 @@ from loyalty.readable import Cut, settled
 from loyalty.sequential import always_p, sample_ratio_always_p, stretch
 from loyalty.strata import effects_of
 from loyalty.units import analysis_set, windows
-from loyalty.wording import BETTER, count
+from loyalty.wording import BETTER, amount, count, interval
 
 MAINTENANCE_SHARE = 0.02    # of new units once a benefit is proven: enough to see it fade
 PLANNED_UNITS = 5_000
@@ -72,7 +72,8 @@ def watch(settings: Settings, session: Session, cut: Cut, *, day: date, now: dat
                "sample_ratio_p": float(sample_ratio_always_p(n, share)[0]), "at": now}  # fmt: skip
         if note_look(session, row):
             done["looks"] += 1
-            done[seen.found] = done.get(seen.found, 0) + _act(session, watched, seen, day=day, now=now)
+            done[seen.found] = done.get(seen.found, 0) + _act(
+                session, watched, seen.found, _said(settings, watched, seen), day=day, now=now)  # fmt: skip
     return {name: done[name] for name in ("looks", "harm", "benefit")}
 
 
@@ -131,19 +132,20 @@ def _effects(
     return effects, n, share
 
 
-def _act(session: Session, watched: Watched, seen: Seen, *, day: date, now: datetime) -> int:
+def _act(session: Session, watched: Watched, found: str, said: str, *, day: date, now: datetime) -> int:
     """Stop the issue where harm is shown, lower the share of new units where the benefit is; return 1 for something done."""
-    if seen.found == "harm":
-        reason = (f"{watched.outcome} after {count(watched.horizon_months, 'month')}: those contacted did worse, "
-                  f"{seen.effect:+.4g} ({seen.low:+.4g} to {seen.high:+.4g}, safe at daily looks)")  # fmt: skip
-        pull_brake(session, issue=watched.issue, kind="harm", reason=reason, now=now)
+    what = f"{watched.outcome} after {count(watched.horizon_months, 'month')}"
+    if found == "harm":
+        pull_brake(session, issue=watched.issue, kind="harm", reason=f"{what}: those contacted did worse, {said}", now=now)
         return 1
-    if seen.found == "benefit":
-        tomorrow = day + timedelta(days=1)
-        if share_in_force(session, watched.issue, tomorrow) == MAINTENANCE_SHARE:
-            return 0
-        reason = (f"benefit proven: {watched.outcome} after {count(watched.horizon_months, 'month')} {seen.effect:+.4g} "
-                  f"({seen.low:+.4g} to {seen.high:+.4g}, safe at daily looks); some stay held out to see it fade")  # fmt: skip
-        set_share(session, issue=watched.issue, share=MAINTENANCE_SHARE, from_day=tomorrow, reason=reason, now=now)
+    if found == "benefit" and share_in_force(session, watched.issue, day + timedelta(days=1)) != MAINTENANCE_SHARE:
+        set_share(session, issue=watched.issue, share=MAINTENANCE_SHARE, from_day=day + timedelta(days=1), now=now,
+                  reason=f"benefit proven: {what} {said}; some stay held out to see it fade")  # fmt: skip
         return 1
     return 0
+
+
+def _said(settings: Settings, watched: Watched, seen: Seen) -> str:
+    """Return the effect with its interval, in the outcome's own unit."""
+    of = interval(settings, watched.outcome, seen.low, seen.high)
+    return f"{amount(settings, watched.outcome, seen.effect, signed=True)} ({of}, safe at daily looks)"

@@ -36,7 +36,7 @@ def test_harm_pulls_the_brake_with_the_numbers_and_once(past):
     assert played(past, contact_leaves=50, held_leaves=12) == {"looks": 1, "harm": 1, "benefit": 0}
     (brake,) = open_brakes(past.session, ISSUE)
     assert (brake.kind, brake.issue) == ("harm", ISSUE)
-    assert "retained after 1 month: those contacted did worse, -0.3167" in brake.reason
+    assert "retained after 1 month: those contacted did worse, -31.7 points (" in brake.reason
     again = watch(past.settings, past.session, data_cut(past.settings, DAY), day=DAY, now=at(DAY))
     assert again["looks"] == 0
     assert len(open_brakes(past.session, ISSUE)) == 1
