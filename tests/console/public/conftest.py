@@ -1,6 +1,5 @@
 """A customer who was written to today, and a browser that opens what the letter links to."""
 
-
 import pytest
 
 from outreach.plan import plan_day

@@ -1,6 +1,5 @@
 """The links of Ann's letter, and what the ledger keeps of what she does with them."""
 
-
 from sqlalchemy import select
 
 from core import clock

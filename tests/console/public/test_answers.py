@@ -1,6 +1,5 @@
 """One-click answers: asked by GET, said by POST, believed, and what is promised for them is done once."""
 
-
 import pytest
 
 from console.figures import figures
